@@ -1,0 +1,63 @@
+"""What several test files share."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real faces beside the checkout; tests that need it are skipped without it."""
+    folder = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"real faces are absent: {folder.name}/ is not beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """Shards of 24 rendered heads of 4 views, 64 px, prepared as a user's data would be."""
+    from rankpose_tf.data import records, synthetic
+
+    folder = tmp_path_factory.mktemp("prepared")
+    heads = list(synthetic.identities(24, views=4, seed=3, size=64))
+    write_prepared(folder, [heads[0::2], heads[1::2]], records)
+    return folder
+
+
+def write_prepared(folder, shards, records):
+    """Writes lists of identities as a prepared directory, for tests that need given labels."""
+    rows, listed = [], []
+    for number, identities in enumerate(shards):
+        name = records.shard_name(number, len(shards))
+        records.write_shard(folder / name, identities)
+        views = sum(len(identity.views) for identity in identities)
+        listed.append({"file": name, "identities": len(identities), "views": views})
+        for identity in identities:
+            poses = np.stack([view.pose for view in identity.views])
+            rows.append(
+                {
+                    "identity": identity.name,
+                    "group": identity.group,
+                    "shard": number,
+                    "views": len(identity.views),
+                    "views_within_limit": int(records.within_limit(poses).sum()),
+                }
+            )
+    records.write_identity_table(folder, rows)
+    description = {
+        "format_version": records.FORMAT_VERSION,
+        "kind": "synthetic",
+        "source": "test",
+        "protocol_set": "rendered heads",
+        "box_source": "landmarks",
+        "identities": sum(item["identities"] for item in listed),
+        "views": sum(item["views"] for item in listed),
+        "views_within_limit": sum(item["views"] for item in listed),
+        "skipped": {},
+        "shards": listed,
+        "minimum_views": 2,
+    }
+    (folder / "dataset.json").write_text(json.dumps(description))
