@@ -1,0 +1,52 @@
+"""Poses drawn on pictures, and pictures tiled to a grid."""
+
+import cv2
+import numpy as np
+
+from rankpose_tf.pose import rotation_from_angles
+
+# Red: towards the head's left (picture's right at rest); green: up; blue: out of the nose.
+AXIS_COLOURS = ((255, 0, 0), (0, 200, 0), (40, 80, 255))
+
+
+def draw_axes(image, angles, centre=None, length=None):
+    """Draws the head's three axes: x red, y (up) green, z (out of the nose) blue.
+
+    Args:
+      image: (H, W, 3) uint8 RGB; left as it is.
+      angles: (3,) degrees; yaw, pitch, roll.
+      centre: (2,) pixels x, y of the origin; the picture's centre by default.
+      length: of an axis seen side on, pixels; a third of the picture's shorter side by default.
+
+    Returns:
+      (H, W, 3) uint8 RGB, a new picture.
+    """
+    height, width = image.shape[:2]
+    centre = np.array([width / 2, height / 2] if centre is None else centre, np.float64)
+    length = min(height, width) / 3 if length is None else length
+    axes = rotation_from_angles(np.radians(angles))
+    drawn = image.copy()
+    # The farthest first, so that what points at the viewer lies on top.
+    for index in np.argsort(axes[2]):
+        tip = centre + length * axes[:2, index] * (1, -1)
+        start, end = (tuple(int(round(v)) for v in point) for point in (centre, tip))
+        thickness = max(1, int(round(length / 25)))
+        cv2.line(drawn, start, end, AXIS_COLOURS[index], thickness, cv2.LINE_AA)
+    return drawn
+
+
+def grid(images, columns):
+    """Tiles pictures of one size, row by row; missing ones are black.
+
+    Args:
+      images: sequence of (H, W, 3) uint8.
+      columns: pictures in a row.
+
+    Returns:
+      (rows * H, columns * W, 3) uint8.
+    """
+    images = list(images)
+    missing = -len(images) % columns
+    images += [np.zeros_like(images[0])] * missing
+    rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
+    return np.concatenate(rows, 0)

@@ -1,0 +1,44 @@
+"""Axes on pictures, and grids of pictures."""
+
+import numpy as np
+
+from rankpose_tf import draw
+
+RED, GREEN, BLUE = draw.AXIS_COLOURS
+
+
+def tip(angles, colour):
+    """Mean offset (right, up) of an axis' pixels from the centre of a 101 px black picture."""
+    drawn = draw.draw_axes(np.zeros((101, 101, 3), np.uint8), angles, centre=(50, 50), length=40)
+    rows, columns = np.nonzero((drawn == colour).all(-1))
+    return columns.mean() - 50, 50 - rows.mean()
+
+
+def test_a_frontal_head_has_x_to_the_right_and_y_up():
+    right, up = tip((0, 0, 0), RED), tip((0, 0, 0), GREEN)
+    assert right[0] > 15 and abs(right[1]) < 1
+    assert up[1] > 15 and abs(up[0]) < 1
+
+
+def test_the_nose_points_to_the_pictures_left_at_positive_yaw_and_up_at_positive_pitch():
+    assert tip((60, 0, 0), BLUE)[0] < -10
+    assert tip((-60, 0, 0), BLUE)[0] > 10
+    assert tip((0, 50, 0), BLUE)[1] > 10
+
+
+def test_the_top_of_the_head_leans_to_the_pictures_right_at_positive_roll():
+    assert tip((0, 0, 40), GREEN)[0] > 8
+
+
+def test_the_given_picture_is_left_as_it_is():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    assert draw.draw_axes(picture, (10, 20, 30)).any()
+    assert not picture.any()
+
+
+def test_a_grid_fills_rows_and_leaves_the_rest_black():
+    pictures = [np.full((4, 6, 3), value, np.uint8) for value in (1, 2, 3)]
+    tiled = draw.grid(pictures, columns=2)
+    assert tiled.shape == (8, 12, 3)
+    corners = tiled[0, 0, 0], tiled[0, 6, 0], tiled[4, 0, 0], tiled[4, 6, 0]
+    assert corners == (1, 2, 3, 0)
