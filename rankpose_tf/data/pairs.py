@@ -1,0 +1,326 @@
+"""Identity shards -> tf.data: training pairs, validation pairs, and single views.
+
+A training element is ((view_1, view_2), pose): two different views of one identity, each
+(B, size, size, 3) RGB 0..255, and pose (B, 2, 3) radians; yaw, pitch, roll.
+
+The stream is endless and a function of the seed and the position alone: pair k of a run is the
+same pair, augmented the same way, however often the run was stopped on the way to it. One pass
+over the usable identities is a round; rounds follow each other without a seam.
+"""
+
+import tensorflow as tf
+
+from rankpose_tf.data import augment, records
+from rankpose_tf.errors import RankPoseError
+
+# Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
+_SHUFFLE_IDENTITIES = 256
+_SHARDS_AT_ONCE = 8
+_HASH_BUCKETS = 2**62
+
+
+def held_out_threshold(table, count):
+    """Splits identities by a hash of their group, the same for every run and every seed.
+
+    A picture and its mirrored copy are one group and stay on one side.
+
+    Args:
+      table: rows of `records.read_identity_table`.
+      count: how many groups to hold out for validation.
+
+    Returns:
+      The largest held-out hash; -1 where none is held out.
+
+    Raises:
+      RankPoseError: if fewer than two groups would remain for training.
+    """
+    groups = sorted({row["group"] for row in table})
+    if not 0 <= count <= len(groups) - 2:
+        raise RankPoseError(
+            f"validation_identities: expected 0 to {max(0, len(groups) - 2)} for a data set of "
+            f"{len(groups)} identities, received {count}"
+        )
+    if count == 0:
+        return -1
+    return int(sorted(_group_hash(tf.constant(groups)).numpy())[count - 1])
+
+
+def _group_hash(groups):
+    return tf.strings.to_hash_bucket_fast(groups, _HASH_BUCKETS)
+
+
+def count_training_identities(table, threshold, filter_angles):
+    """Identities that give training pairs: not held out, at least two usable views."""
+    column = "views_within_limit" if filter_angles else "views"
+    hashes = _group_hash(tf.constant([row["group"] for row in table])).numpy()
+    return sum(
+        h > threshold and int(row[column]) >= 2 for h, row in zip(hashes, table, strict=True)
+    )
+
+
+def _usable_views(poses, filter_angles):
+    """Indices (U,) of the views whose labels the protocol admits."""
+    admitted = records.within_limit(poses) if filter_angles else tf.ones(tf.shape(poses)[:1], bool)
+    return tf.reshape(tf.where(admitted), [-1])
+
+
+def _identity_filter(threshold, held_out, filter_angles):
+    def keep(serialized):
+        record = records.parse_identity(serialized)
+        right_side = (_group_hash(record["group"]) <= threshold) == held_out
+        return right_side & (tf.size(_usable_views(record["poses"], filter_angles)) >= 2)
+
+    return keep
+
+
+def training_pairs(
+    directory,
+    *,
+    input_size,
+    batch_size,
+    seed=0,
+    start_step=0,
+    threshold=-1,
+    training_identities,
+    filter_angles=True,
+    crop_scale=1.4,
+    augmentation=None,
+):
+    """Endless batches of augmented pairs, from any step on.
+
+    Args:
+      directory: prepared shards.
+      input_size: side of the crops, pixels.
+      batch_size: pairs in a batch, B.
+      seed: of the order, the choice of views and the augmentation.
+      start_step: batches to leave out, so that a resumed run goes on where it was. They are
+        skipped before anything is decoded.
+      threshold: from `held_out_threshold`.
+      training_identities: from `count_training_identities`.
+      filter_angles: leave out views with an angle over 99 degrees.
+      crop_scale: side of the square crop over the longer side of the box.
+      augmentation: keyword arguments of `augment_pair`; None is none at all.
+
+    Returns:
+      tf.data.Dataset of ((view_1, view_2), pose).
+    """
+    shards = records.list_shards(directory)
+    keep = _identity_filter(threshold, False, filter_angles)
+    run = tf.constant(seed, tf.int64)
+    start_round, skipped = divmod(start_step * batch_size, training_identities)
+
+    def one_round(index):
+        order = tf.stack([run, index])
+        paths = tf.data.Dataset.from_tensor_slices(_shuffle(shards, order))
+        serialized = paths.interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(_SHARDS_AT_ONCE, len(shards)),
+            num_parallel_calls=1,
+        )
+        blocks = serialized.filter(keep).batch(_SHUFFLE_IDENTITIES).enumerate()
+        return blocks.map(lambda n, block: _shuffle(block, tf.random.fold_in(order, n))).unbatch()
+
+    def pair(position, serialized):
+        seeds = tf.random.split(tf.stack([run, position]), 2)
+        record = records.parse_identity(serialized)
+        chosen = _draw_two(_usable_views(record["poses"], filter_angles), seeds[0])
+        images, boxes, poses = (tf.gather(record[k], chosen) for k in ("images", "boxes", "poses"))
+        return augment_pair(
+            images, boxes, poses, seeds[1], input_size, crop_scale, **(augmentation or {})
+        )
+
+    rounds = tf.data.Dataset.range(start_round, tf.int64.max)
+    stream = rounds.flat_map(one_round).skip(skipped)
+    positions = tf.data.Dataset.counter(start_step * batch_size)
+    pairs = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
+    return _ordered(pairs.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
+
+
+def _shuffle(values, seed):
+    """A permutation of `values` that is a function of `seed` (2,) alone.
+
+    Dataset.shuffle is not used: its seed must be a Python number once a global seed is set.
+    """
+    return tf.random.experimental.stateless_shuffle(values, seed)
+
+
+def _draw_two(usable, seed):
+    """Two different entries of `usable` (U,), U >= 2, every ordered pair equally likely."""
+    count = tf.size(usable, out_type=tf.int64)
+    draws = tf.random.split(seed, 2)
+    first = tf.random.stateless_uniform((), draws[0], maxval=count, dtype=tf.int64)
+    step = tf.random.stateless_uniform((), draws[1], minval=1, maxval=count, dtype=tf.int64)
+    return tf.gather(usable, tf.stack([first, (first + step) % count]))
+
+
+def augment_pair(
+    images,
+    boxes,
+    poses,
+    seed,
+    input_size,
+    crop_scale,
+    *,
+    crop_scale_max=0.0,
+    scale_probability=0.0,
+    crop_probability=0.0,
+    crop_shift=0.0,
+    flip_probability=0.0,
+    **looks,
+):
+    """Decodes, crops and augments the two views of one pair.
+
+    Scale and flip are drawn once a pair: what differs between its views is the pose.
+
+    Args:
+      images: (2,) encoded pictures.
+      boxes: (2, 4) left, top, right, bottom, pixels.
+      poses: (2, 3) radians; yaw, pitch, roll.
+      seed: (2,) integers.
+      input_size: side of the crops, pixels.
+      crop_scale: side of the square over the box's longer side, the one of evaluation.
+      crop_scale_max: random scale draws between `crop_scale` and this.
+      scale_probability: of drawing a scale.
+      crop_probability: of moving a view's square, by up to `crop_shift` of its side.
+      crop_shift: see above.
+      flip_probability: of mirroring the pair, with the signs of yaw and roll.
+      **looks: keyword arguments of `_change_looks`.
+
+    Returns:
+      ((view_1, view_2), pose): views (input_size, input_size, 3), pose (2, 3).
+    """
+    seeds = tf.unstack(tf.random.split(seed, 6))
+    scale = _draw_scale(seeds[0], crop_scale, crop_scale_max, scale_probability)
+    views, labels = [], []
+    for index in range(2):
+        square = augment.square_around(boxes[index], scale)
+        if crop_probability:
+            draws = tf.random.split(seeds[1 + index], 2)
+            shift = tf.where(_chance(draws[0]) < crop_probability, 1.0, 0.0)
+            square += shift * (augment.jitter_square(square, draws[1], crop_shift) - square)
+        view = augment.crop_and_resize(augment.decode(images[index]), square, input_size)
+        view = _change_looks(view, seeds[3 + index], **looks)
+        view, label = augment.random_flip(view, poses[index], seeds[5], flip_probability)
+        views.append(view)
+        labels.append(label)
+    return tuple(views), tf.stack(labels)
+
+
+def _chance(seed):
+    return tf.random.stateless_uniform((), seed, alg="philox")
+
+
+def _draw_scale(seed, smallest, largest, probability):
+    """One crop scale for a pair: `smallest`, or with a probability up to `largest`."""
+    if probability == 0.0 or largest <= smallest:
+        return smallest
+    chance, share = (_chance(draw) for draw in tf.unstack(tf.random.split(seed, 2)))
+    return smallest + tf.where(chance < probability, share, 0.0) * (largest - smallest)
+
+
+def _change_looks(
+    view,
+    seed,
+    *,
+    blur_probability=0.0,
+    blur_sigma=0.0,
+    noise_probability=0.0,
+    noise_stddev=0.0,
+    brightness_probability=0.0,
+    brightness=0.0,
+    contrast_probability=0.0,
+    contrast=0.0,
+    grey_probability=0.0,
+):
+    """What changes a view's pixels and not its pose; noise last, as a camera adds it.
+
+    Args:
+      view: (H, W, 3), 0..255.
+      seed: (2,) integers.
+      blur_sigma: largest standard deviation, pixels.
+      noise_stddev: largest standard deviation, of 0..255.
+      brightness: largest change, share of the range.
+      contrast: largest change of the factor.
+      Each probability says how often its change is made.
+
+    Returns:
+      (H, W, 3), 0..255.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 5))
+    view = augment.random_grey(view, seeds[0], grey_probability)
+    view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
+    view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
+    view = augment.random_blur(view, seeds[3], blur_probability, blur_sigma)
+    return augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
+
+
+def _ordered(dataset):
+    """Data order must not depend on which thread is faster."""
+    options = tf.data.Options()
+    options.deterministic = True
+    return dataset.with_options(options)
+
+
+def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
+                     crop_scale=1.4):
+    """Every usable view of the held-out identities exactly twice, each beside the next one.
+
+    Errors averaged over these pairs are therefore the errors averaged over the views.
+
+    Args: as for `training_pairs`; nothing is augmented.
+
+    Returns:
+      tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
+    """
+    def neighbours(serialized):
+        record = records.parse_identity(serialized)
+        usable = _usable_views(record["poses"], filter_angles)
+        chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
+        return tf.data.Dataset.from_tensor_slices(
+            tuple(tf.gather(record[key], chosen) for key in ("images", "boxes", "poses"))
+        )
+
+    def crops(images, boxes, poses):
+        return augment_pair(images, boxes, poses, tf.zeros(2, tf.int64), input_size, crop_scale)
+
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
+    pairs = held_out.flat_map(neighbours).map(crops, num_parallel_calls=tf.data.AUTOTUNE)
+    return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
+
+
+def views(directory, size, crop_scale, batch_size, filter_angles=True):
+    """Every view once, in the order of the shards, for evaluation.
+
+    Args:
+      directory: prepared shards.
+      size: side of the crops, pixels.
+      crop_scale: side of the square crop over the longer side of the box.
+      batch_size: views in a batch, B.
+      filter_angles: leave out views with an angle over 99 degrees.
+
+    Returns:
+      tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
+      pose (B, 3) radians.
+    """
+    def flat(serialized):
+        record = records.parse_identity(serialized)
+        usable = _usable_views(record["poses"], filter_angles)
+        chosen = {
+            key: tf.gather(record[key], usable) for key in ("names", "images", "boxes", "poses")
+        }
+        chosen["identity"] = tf.repeat(record["identity"], tf.size(usable))
+        return tf.data.Dataset.from_tensor_slices(chosen)
+
+    def crop(view):
+        square = augment.square_around(view["boxes"], crop_scale)
+        return {
+            "name": view["names"],
+            "identity": view["identity"],
+            "image": augment.crop_and_resize(augment.decode(view["images"]), square, size),
+            "pose": view["poses"],
+        }
+
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    single = serialized.flat_map(flat).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
+    return _ordered(single.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

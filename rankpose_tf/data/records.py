@@ -1,0 +1,252 @@
+"""Identity shards: the form in which every data set is stored between `prepare` and training.
+
+One record is one identity with all its views, so that a pair is drawn by one map over a
+sequential read, and only the two views that were drawn are decoded. TensorFlow is imported where
+it is needed only: listing and describing a data set work without it.
+
+A prepared folder holds shard-00000-of-00032.tfrecord and so on, dataset.json (what it is, counts,
+histograms), identities.csv (one row per identity) and skipped.csv (what was left out, and why).
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import pathlib
+
+import numpy as np
+
+from rankpose_tf import files
+from rankpose_tf.errors import RankPoseError
+
+FORMAT_VERSION = 1
+ANGLE_LIMIT_DEGREES = 99.0
+
+_COLUMNS = ("identity", "group", "shard", "views", "views_within_limit")
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One picture of an identity.
+
+    Attributes:
+      name: its path in the source.
+      image: JPEG or PNG bytes, as in the source.
+      pose: (3,) float32 yaw, pitch, roll, radians.
+      box: (4,) float32 left, top, right, bottom of the face, pixels; may reach outside.
+    """
+
+    name: str
+    image: bytes
+    pose: np.ndarray
+    box: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """All views of one head.
+
+    Attributes:
+      name: unique in its data set.
+      group: identities of one group are held out together; `AFW_Flip/X` has the group `AFW/X`.
+      views: tuple of `View`, V of them.
+    """
+
+    name: str
+    group: str
+    views: tuple
+
+
+def within_limit(poses):
+    """Which poses the 99-degree filter of the protocols admits.
+
+    Args:
+      poses: (V, 3) array or tensor; yaw, pitch, roll, radians.
+
+    Returns:
+      (V,) bool, of the same kind as `poses`: all three angles are within the limit.
+    """
+    inside = abs(poses) <= math.radians(ANGLE_LIMIT_DEGREES)
+    return inside[:, 0] & inside[:, 1] & inside[:, 2]
+
+
+def encode_identity(identity):
+    """One `Identity` as the bytes of a tf.train.Example.
+
+    Its features: identity, group, names (V,), images (V,), poses (3V,), boxes (4V,).
+    """
+    import tensorflow as tf
+
+    def texts(values):
+        values = [v if isinstance(v, bytes) else v.encode(errors="replace") for v in values]
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+    def numbers(rows):
+        values = np.asarray(rows, np.float32).reshape(-1)
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+    views = identity.views
+    feature = {
+        "identity": texts([identity.name]),
+        "group": texts([identity.group]),
+        "names": texts([view.name for view in views]),
+        "images": texts([view.image for view in views]),
+        "poses": numbers([view.pose for view in views]),
+        "boxes": numbers([view.box for view in views]),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString(
+        deterministic=True
+    )
+
+
+def parse_identity(serialized):
+    """Reads one record, eagerly or inside Dataset.map; pictures stay encoded.
+
+    Args:
+      serialized: () string tensor, bytes of `encode_identity`.
+
+    Returns:
+      Dict of tensors: identity (), group (), names (V,), images (V,) strings; poses (V, 3)
+      yaw, pitch, roll, radians; boxes (V, 4) left, top, right, bottom, pixels.
+    """
+    import tensorflow as tf
+
+    def many(dtype, shape=()):
+        return tf.io.FixedLenSequenceFeature(shape, dtype, allow_missing=True)
+
+    return tf.io.parse_single_example(
+        serialized,
+        {
+            "identity": tf.io.FixedLenFeature((), tf.string),
+            "group": tf.io.FixedLenFeature((), tf.string),
+            "names": many(tf.string),
+            "images": many(tf.string),
+            "poses": many(tf.float32, (3,)),
+            "boxes": many(tf.float32, (4,)),
+        },
+    )
+
+
+def write_shard(path, identities):
+    """Writes identities to one TFRecord file, whole or not at all.
+
+    Args:
+      path: of the finished file; its folder must exist.
+      identities: iterable of `Identity`, taken one at a time.
+    """
+    import tensorflow as tf
+
+    with files.replaced(path) as beside, tf.io.TFRecordWriter(str(beside)) as writer:
+        for identity in identities:
+            writer.write(encode_identity(identity))
+
+
+def shard_name(index, count):
+    """File name of shard `index` of `count`."""
+    return f"shard-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def list_shards(directory):
+    """Sorted paths of the shards of a prepared folder, as strings.
+
+    Raises:
+      RankPoseError: as `read_description`.
+    """
+    description = read_description(directory)
+    return sorted(str(pathlib.Path(directory, row["file"])) for row in description["shards"])
+
+
+def read_description(directory):
+    """What dataset.json says of a prepared folder.
+
+    Args:
+      directory: folder written by `rankpose_tf.prepare`.
+
+    Returns:
+      Dict: format_version, kind, source, protocol_set, box_source, identities, views,
+      views_within_limit, skipped, histogram_degrees, shards, minimum_views.
+
+    Raises:
+      RankPoseError: if the folder is missing, not prepared or not to the end, of another format
+        version, empty, or lacks a shard.
+    """
+    directory = pathlib.Path(directory)
+    path = directory / "dataset.json"
+    if not directory.is_dir():
+        raise RankPoseError(
+            f"data: there is no folder {str(directory)!r}; pass one that "
+            "`python -m rankpose_tf.prepare` wrote"
+        )
+    if not path.is_file():
+        raise RankPoseError(
+            f"data: {str(directory)!r} holds no dataset.json, so it is no finished data set; run "
+            "`python -m rankpose_tf.prepare --source=PATH --out=DIR` first, to its end"
+        )
+    description = read_json(path)
+    version = description.get("format_version")
+    if version != FORMAT_VERSION:
+        raise RankPoseError(
+            f"data: {str(directory)!r} has format version {version}, this package reads "
+            f"{FORMAT_VERSION}; prepare it again into a new folder"
+        )
+    missing = [r["file"] for r in description["shards"] if not (directory / r["file"]).is_file()]
+    if missing:
+        raise RankPoseError(
+            f"data: {str(directory)!r} lacks {len(missing)} of its shards, such as {missing[0]}; "
+            "copy them back, or prepare it again into a new folder"
+        )
+    if not description["identities"]:
+        raise RankPoseError(f"data: {str(directory)!r} holds no identity; prepare another source")
+    return description
+
+
+def read_json(path):
+    """Content of a JSON file of a prepared folder, a dict.
+
+    Raises:
+      RankPoseError: if it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RankPoseError(
+            f"data: {str(path)!r} is damaged ({error}); prepare it again into a new folder"
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def write_identity_table(directory, rows):
+    """Writes identities.csv; `rows` are dicts as `read_identity_table` returns them."""
+    with files.replaced(pathlib.Path(directory, "identities.csv")) as beside:
+        with open(beside, "w", newline="", encoding="utf-8", errors="replace") as stream:
+            writer = csv.DictWriter(stream, _COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_identity_table(directory):
+    """Every identity of a prepared folder, without opening the shards.
+
+    Returns:
+      List of dicts: identity, group (str); shard, views, views_within_limit (int).
+
+    Raises:
+      RankPoseError: if there is no table, or it is damaged.
+    """
+    path = pathlib.Path(directory, "identities.csv")
+    try:
+        with open(path, newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        return [
+            {
+                "identity": row["identity"],
+                "group": row["group"],
+                **{name: int(row[name]) for name in _COLUMNS[2:]},
+            }
+            for row in rows
+        ]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise RankPoseError(
+            f"data: the table of identities {str(path)!r} could not be read ({error}); prepare "
+            "the data again into a new folder"
+        ) from error

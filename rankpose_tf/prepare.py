@@ -1,0 +1,67 @@
+"""Prepares face data for training and tests: identity shards and a description of them.
+
+    python -m rankpose_tf.prepare --source=300W_LP.zip --out=prepared/300w_lp
+    python -m rankpose_tf.prepare --source=AFLW2000-3D.zip --out=prepared/aflw2000
+    python -m rankpose_tf.prepare --source=mine.csv --out=prepared/mine
+    python -m rankpose_tf.prepare --kind=synthetic --out=prepared/synthetic
+
+The same command goes on with a run that was stopped.
+"""
+
+from absl import flags
+
+from rankpose_tf import command
+from rankpose_tf.data import plan, shards
+from rankpose_tf.errors import RankPoseError
+
+_SOURCE = flags.DEFINE_string("source", "", "Folder or zip as distributed, or a .csv or .jsonl.")
+_OUT = flags.DEFINE_string("out", "", "Folder to write.")
+_KIND = flags.DEFINE_enum("kind", "auto", plan.KINDS, "What the source is; auto looks at it.")
+_SHARDS = flags.DEFINE_integer("shards", 32, "Files to cut the identities into.", lower_bound=1)
+_WORKERS = flags.DEFINE_integer(
+    "workers", 0, "Processes, about 0.4 GB each; 0 is one a core.", lower_bound=0
+)
+_MINIMUM_VIEWS = flags.DEFINE_integer(
+    "minimum_views",
+    0,
+    "Leave out identities with fewer usable views; 0 is 1 for aflw2000, 2 for the others.",
+    lower_bound=0,
+)
+_MAX_SKIPPED_FRACTION = flags.DEFINE_float(
+    "max_skipped_fraction",
+    0.05,
+    "Stop if a larger share of all views is broken or badly labelled. Views left out because "
+    "their identity has too few are listed, but not counted here.",
+    0.0,
+    1.0,
+)
+_SYNTHETIC_IDENTITIES = flags.DEFINE_integer(
+    "synthetic_identities", 600, "Heads to render for --kind=synthetic.", lower_bound=1
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the heads of --kind=synthetic.")
+
+
+def main(argv):
+    del argv
+    if not _OUT.value:
+        raise RankPoseError("out: pass --out=FOLDER")
+    description = shards.prepare(
+        _SOURCE.value or None,
+        _OUT.value,
+        kind=_KIND.value,
+        shards=_SHARDS.value,
+        workers=_WORKERS.value or None,
+        minimum_views=_MINIMUM_VIEWS.value,
+        max_skipped_fraction=_MAX_SKIPPED_FRACTION.value,
+        synthetic_identities=_SYNTHETIC_IDENTITIES.value,
+        seed=_SEED.value,
+    )
+    skipped = sum(description["skipped"].values())
+    print(
+        f"{description['identities']} identities, {description['views']} views "
+        f"({description['views_within_limit']} within 99 degrees), {skipped} skipped\n{_OUT.value}"
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

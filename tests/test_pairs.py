@@ -1,0 +1,196 @@
+"""Pairs from shards: who is in them, that they repeat, that they resume, that labels follow."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.errors import RankPoseError
+from tests.conftest import write_prepared
+
+STRONG = {
+    "crop_scale_max": 1.6,
+    "scale_probability": 1.0,
+    "crop_probability": 1.0,
+    "crop_shift": 0.05,
+    "noise_probability": 0.5,
+    "noise_stddev": 10.0,
+    "blur_probability": 0.5,
+    "blur_sigma": 1.5,
+    "flip_probability": 0.5,
+    "brightness_probability": 0.5,
+    "brightness": 0.2,
+    "contrast_probability": 0.5,
+    "contrast": 0.3,
+    "grey_probability": 0.5,
+}
+
+
+@pytest.fixture(scope="module")
+def table(prepared):
+    return records.read_identity_table(prepared)
+
+
+def stream(directory, table, steps, held_out=4, **arguments):
+    threshold = pairs.held_out_threshold(table, held_out)
+    options = {"input_size": 32, "batch_size": 6, "threshold": threshold, **arguments}
+    dataset = pairs.training_pairs(
+        directory,
+        training_identities=pairs.count_training_identities(table, threshold, True),
+        **options,
+    )
+    return [
+        (first.numpy(), second.numpy(), pose.numpy())
+        for (first, second), pose in itertools.islice(dataset, steps)
+    ]
+
+
+def assert_same(one, other):
+    for a, b in zip(one, other, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def poses_of(directory):
+    """Label rows of every identity, by identity."""
+    rows = {}
+    for batch in pairs.views(directory, 32, 1.4, 16):
+        for name, pose in zip(batch["identity"].numpy(), batch["pose"].numpy(), strict=True):
+            rows.setdefault(name, []).append(tuple(pose))
+    return rows
+
+
+def test_elements_have_the_documented_shapes_and_range(prepared, table):
+    first, second, pose = stream(prepared, table, 1, augmentation=STRONG)[0]
+    assert first.shape == second.shape == (6, 32, 32, 3) and pose.shape == (6, 2, 3)
+    for view in (first, second):
+        assert view.min() >= 0 and view.max() <= 255 and view.std() > 10
+
+
+def test_a_pair_is_two_different_views_of_one_identity(prepared, table):
+    rows = poses_of(prepared)
+    owner = {pose: name for name, poses in rows.items() for pose in poses}
+    for _, _, poses in stream(prepared, table, 10):
+        for one, other in poses:
+            assert owner[tuple(one)] == owner[tuple(other)]
+            assert not np.array_equal(one, other)
+
+
+def test_one_round_visits_every_training_identity_once_in_a_new_order_each_round(prepared, table):
+    owner = {pose: name for name, poses in poses_of(prepared).items() for pose in poses}
+    batches = stream(prepared, table, 10, batch_size=4)
+    seen = [owner[tuple(pair[0])] for _, _, poses in batches for pair in poses]
+    rounds = seen[:20], seen[20:]
+    assert len(set(rounds[0])) == len(set(rounds[1])) == 20
+    assert rounds[0] != rounds[1]
+
+
+def test_every_ordered_pair_of_views_is_drawn(prepared):
+    usable = tf.constant([3, 5, 8], tf.int64)
+    drawn = {
+        tuple(pairs._draw_two(usable, tf.constant([0, k], tf.int64)).numpy()) for k in range(100)
+    }
+    assert drawn == set(itertools.permutations([3, 5, 8], 2))
+
+
+def test_the_same_seed_gives_the_same_pairs_and_another_seed_others(prepared, table):
+    one = stream(prepared, table, 5, seed=7, augmentation=STRONG)
+    assert_same(one, stream(prepared, table, 5, seed=7, augmentation=STRONG))
+    other = stream(prepared, table, 5, seed=8, augmentation=STRONG)
+    assert not np.array_equal(one[0][2], other[0][2])
+
+
+@pytest.mark.parametrize("start", [1, 3, 7, 11])
+def test_a_stream_from_a_later_step_goes_on_exactly(prepared, table, start):
+    whole = stream(prepared, table, 13, augmentation=STRONG)
+    assert_same(whole[start:], stream(prepared, table, 13 - start, start_step=start,
+                                      augmentation=STRONG))
+
+
+def test_held_out_identities_never_train_and_are_all_validated_twice_a_view(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    rows = poses_of(prepared)
+    owner = {pose: name for name, poses in rows.items() for pose in poses}
+    trained = {owner[tuple(pair[0])] for b in stream(prepared, table, 10) for pair in b[2]}
+    validation = pairs.validation_pairs(
+        prepared, input_size=32, batch_size=5, threshold=threshold
+    )
+    views = [tuple(pose) for _, pose in validation for pose in pose.numpy().reshape(-1, 3)]
+    validated = {owner[pose] for pose in views}
+    assert len(validated) == 4 and not validated & trained
+    assert sorted(views) == sorted(2 * [pose for name in validated for pose in rows[name]])
+
+
+def test_a_mirrored_copy_is_held_out_with_its_original(tmp_path):
+    heads = list(synthetic.identities(6, views=2, seed=1, size=48))
+    mirrored = [
+        records.Identity(name=f"{head.name}_Flip", group=head.group, views=head.views)
+        for head in heads
+    ]
+    write_prepared(tmp_path, [heads, mirrored], records)
+    table = records.read_identity_table(tmp_path)
+    threshold = pairs.held_out_threshold(table, 2)
+    assert pairs.count_training_identities(table, threshold, True) == 2 * (6 - 2)
+
+
+def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_pair(tmp_path):
+    heads = list(synthetic.identities(6, views=3, seed=1, size=48))
+
+    def turned(view):
+        pose = np.float32([view.pose[0], np.radians(120), view.pose[2]])
+        return records.View(name=view.name, image=view.image, pose=pose, box=view.box)
+
+    first = records.Identity(
+        name=heads[0].name, group=heads[0].group,
+        views=(heads[0].views[0], *map(turned, heads[0].views[1:])),
+    )
+    write_prepared(tmp_path, [[first, *heads[1:]]], records)
+    table = records.read_identity_table(tmp_path)
+    assert pairs.count_training_identities(table, -1, True) == 5
+    assert pairs.count_training_identities(table, -1, False) == 6
+    for _, _, pose in stream(tmp_path, table, 4, held_out=0):
+        assert np.abs(pose).max() < np.radians(99)
+    filtered = sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, True))
+    assert filtered == 6 * 3 - 2
+    assert sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, False)) == 6 * 3
+
+
+def test_flipped_pairs_carry_mirrored_labels_in_both_views(prepared, table):
+    plain = stream(prepared, table, 3)
+    flipped = stream(prepared, table, 3, augmentation={"flip_probability": 1.0})
+    for before, after in zip(plain, flipped, strict=True):
+        np.testing.assert_array_equal(after[0], before[0][:, :, ::-1])
+        np.testing.assert_array_equal(after[1], before[1][:, :, ::-1])
+        np.testing.assert_array_equal(after[2], before[2] * np.float32([-1, 1, -1]))
+
+
+def test_without_augmentation_a_training_view_is_the_evaluation_view(prepared, table):
+    crops = {}
+    for batch in pairs.views(prepared, 32, 1.4, 16):
+        for pose, image in zip(batch["pose"].numpy(), batch["image"].numpy(), strict=True):
+            crops[tuple(pose)] = image
+    for first, second, poses in stream(prepared, table, 2):
+        for view, pose in zip(first, poses[:, 0], strict=True):
+            np.testing.assert_array_equal(view, crops[tuple(pose)])
+        for view, pose in zip(second, poses[:, 1], strict=True):
+            np.testing.assert_array_equal(view, crops[tuple(pose)])
+
+
+def test_the_crop_scale_is_one_for_both_views_of_a_pair():
+    seed = tf.constant([0, 5], tf.int64)
+    head = synthetic.identity(0, views=1, seed=0, size=64).views[0]
+    images, boxes = tf.constant([head.image] * 2), tf.constant(np.stack([head.box] * 2))
+    options = {"crop_scale_max": 2.4, "scale_probability": 1.0}
+    (first, second), _ = pairs.augment_pair(
+        images, boxes, tf.zeros((2, 3)), seed, 32, 1.4, **options
+    )
+    np.testing.assert_array_equal(first, second)
+    (plain, _), _ = pairs.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
+    assert not np.array_equal(first, plain)
+
+
+def test_holding_out_too_many_identities_is_an_error(table):
+    with pytest.raises(RankPoseError, match="validation_identities: expected 0 to 22.*received 23"):
+        pairs.held_out_threshold(table, 23)
