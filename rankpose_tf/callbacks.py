@@ -1,0 +1,173 @@
+"""What a training run leaves behind while it runs, and what it shows.
+
+Everything a stopped run needs to go on is in two files: last.keras (model, optimizer and, in the
+optimizer's iterations, the step) and history.csv (one row a finished epoch, from which the best
+figure so far is read).
+"""
+
+import csv
+import io
+import math
+import pathlib
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rankpose_tf import draw, files
+from rankpose_tf.model import save_model, single_image_model
+
+MONITORED = "val_mae"
+
+
+class StopOnNotFinite(keras.callbacks.Callback):
+    """Ends the run at the first loss that is NaN or infinite, before it reaches a checkpoint.
+
+    Raises:
+      FloatingPointError: with the step; the last good checkpoint stays where it is.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            step = int(self.model.optimizer.iterations)
+            raise FloatingPointError(f"the loss became {loss} at step {step}")
+
+
+class SaveLast(keras.callbacks.Callback):
+    """Writes last.keras, the state to resume from, every epoch and every `steps` steps."""
+
+    def __init__(self, workdir, steps=0):
+        super().__init__()
+        self.path = pathlib.Path(workdir) / "last.keras"
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.steps and (batch + 1) % self.steps == 0:
+            self._save()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._save()
+
+    def _save(self):
+        with files.replaced(self.path) as beside:
+            self.model.save(beside)
+
+
+class History(keras.callbacks.Callback):
+    """Writes history.csv, one row an epoch, whole each time.
+
+    Args:
+      workdir: where to.
+      images_per_step: pictures that one step trains on.
+      finished_epochs: how many rows of an earlier session to keep.
+
+    Attributes:
+      rows: list of dicts of numbers, those of a resumed run included.
+    """
+
+    def __init__(self, workdir, images_per_step, finished_epochs=0):
+        super().__init__()
+        self.path = pathlib.Path(workdir) / "history.csv"
+        self.images_per_step = images_per_step
+        self.rows = read_history(self.path)[:finished_epochs]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+        self.first_step = int(self.model.optimizer.iterations)
+
+    def on_test_begin(self, logs=None):
+        self.trained = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = time.monotonic()
+        step = int(self.model.optimizer.iterations)
+        # Validation is not counted in the rate, but it is in the time.
+        training_seconds = getattr(self, "trained", now) - self.began
+        images = (step - self.first_step) * self.images_per_step
+        row = {
+            "epoch": epoch + 1,
+            "step": step,
+            "seconds": now - self.began,
+            "images_per_second": images / training_seconds,
+            "learning_rate": float(self.model.optimizer.learning_rate),
+        }
+        self.rows.append(row | {key: float(value) for key, value in (logs or {}).items()})
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        files.write_text(self.path, text.getvalue())
+
+
+def read_history(path):
+    """Rows of a history.csv as dicts of numbers; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as lines:
+        return [
+            {key: float(value) for key, value in row.items() if value}
+            for row in csv.DictReader(lines)
+        ]
+
+
+class SaveBest(keras.callbacks.Callback):
+    """Writes best.keras, the single-image model with the least MAE on held-out identities.
+
+    Where no identity is held out, there is nothing to choose by, and the last epoch is kept.
+    """
+
+    def __init__(self, workdir, description, rows):
+        super().__init__()
+        self.path = pathlib.Path(workdir) / "best.keras"
+        self.description = description
+        self.best = min((row.get(MONITORED, math.inf) for row in rows), default=math.inf)
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = float((logs or {}).get(MONITORED, -math.inf))
+        if value > self.best:
+            return
+        self.best = value
+        description = {**self.description, "epoch": epoch + 1}
+        if math.isfinite(value):
+            description["validation_mae_degrees"] = value
+        save_model(single_image_model(self.model), self.path, description)
+
+
+class TrainingPictures(keras.callbacks.Callback):
+    """TensorBoard: a grid of training pairs with drawn axes, a histogram of feature norms.
+
+    Args:
+      log_dir: where the summaries go.
+      batch: ((view_1, view_2), pose) of one training batch, as the model sees it.
+    """
+
+    def __init__(self, log_dir, batch):
+        super().__init__()
+        self.log_dir = str(log_dir)
+        self.batch = batch
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(self.log_dir)
+        (first, second), pose = self.batch
+        degrees = np.degrees(pose.numpy()[:8])
+        pairs = [
+            draw.draw_axes(view.numpy().round().astype(np.uint8), angles)
+            for views, angles in zip(zip(first[:8], second[:8], strict=True), degrees, strict=True)
+            for view, angles in zip(views, angles, strict=True)
+        ]
+        with self.writer.as_default():
+            grid = draw.grid(pairs, columns=4)
+            tf.summary.image("training_pairs", grid[np.newaxis], step=0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        tower = single_image_model(self.model)
+        features = keras.Model(tower.input, tower.get_layer("features").output)
+        norms = tf.norm(tf.cast(features(self.batch[0][0], training=False), tf.float32), axis=-1)
+        with self.writer.as_default():
+            tf.summary.histogram("feature_norm", norms, step=epoch)
+
+    def on_train_end(self, logs=None):
+        self.writer.close()

@@ -1,0 +1,202 @@
+"""A training run: what it writes, that it resumes exactly, and how it refuses."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rankpose_tf import callbacks, model, training
+from rankpose_tf.errors import RankPoseError
+
+SMALL = {
+    "tower": "compact",
+    "tower_weights": "none",
+    "input_size": 32,
+    "batch_size": 8,
+    "learning_rate": 2e-3,
+    "validation_identities": 4,
+}
+
+
+def command(data, workdir, *more):
+    small = [f"--{name}={value}" for name, value in SMALL.items()]
+    return [
+        sys.executable, "-m", "rankpose_tf.train", f"--data={data}", f"--workdir={workdir}",
+        *small, "--pairs_per_identity=8", "--epochs=3", "--checkpoint_steps=3", *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(prepared, tmp_path_factory):
+    """An unbroken run of three epochs of 20 steps, by the command line."""
+    workdir = tmp_path_factory.mktemp("runs") / "unbroken"
+    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return workdir, done.stdout
+
+
+def history(workdir):
+    with open(workdir / "history.csv", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_run_ends_with_its_error_and_the_path_of_the_model(finished):
+    workdir, output = finished
+    figures, path = output.strip().splitlines()[-2:]
+    assert figures.startswith("MAE on held-out identities, degrees: yaw")
+    assert pathlib.Path(path) == workdir / "best.keras"
+    tower, description = model.load_model(path)
+    assert tower(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 3)
+    assert description["tower"] == "compact" and description["crop_scale"] == 1.4
+
+
+def test_a_run_leaves_flags_history_result_and_no_temporary_file(finished):
+    workdir, _ = finished
+    names = {path.name for path in workdir.iterdir()}
+    expected = {"best.keras", "last.keras", "flags.cfg", "history.csv", "result.json", "logs"}
+    assert names == expected
+    rows = history(workdir)
+    assert [int(row["step"]) for row in rows] == [20, 40, 60]
+    result = json.loads((workdir / "result.json").read_text())
+    best = min(rows, key=lambda row: float(row["val_mae"]))
+    assert result["best_epoch"] == int(best["epoch"])
+    assert result["steps"] == 60 and result["training_identities"] == 20
+
+
+def test_the_schedule_is_one_cosine_from_the_first_rate_to_zero(finished):
+    rates = [float(row["learning_rate"]) for row in history(finished[0])]
+    expected = [2e-3 * 0.5 * (1 + np.cos(np.pi * step / 60)) for step in (20, 40, 60)]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+
+
+def test_tensorboard_holds_scalars_a_grid_of_pairs_and_feature_norms(finished):
+    tags = set()
+    for path in (finished[0] / "logs").rglob("events.*"):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            tags |= {value.tag for value in event.summary.value}
+    assert {"training_pairs", "feature_norm", "epoch_mae_yaw", "epoch_ranking"} <= tags
+
+
+def test_a_killed_run_goes_on_to_the_result_of_an_unbroken_one(finished, prepared, tmp_path):
+    workdir = tmp_path / "killed"
+    run = subprocess.Popen(
+        command(prepared, workdir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not (workdir / "last.keras").is_file():
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    step = int(keras.models.load_model(workdir / "last.keras").optimizer.iterations)
+    assert 0 < step < 60
+    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one, other = (
+        keras.models.load_model(folder / "last.keras") for folder in (finished[0], workdir)
+    )
+    assert int(other.optimizer.iterations) == 60
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+    expected, reached = (
+        float(history(folder)[-1]["val_mae"]) for folder in (finished[0], workdir)
+    )
+    np.testing.assert_allclose(reached, expected, rtol=1e-2)
+
+
+def test_the_same_command_on_a_finished_run_changes_nothing(finished, prepared):
+    workdir, _ = finished
+    before = (workdir / "best.keras").read_bytes()
+    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "MAE on held-out identities" in done.stdout
+    assert (workdir / "best.keras").read_bytes() == before
+    assert len(history(workdir)) == 3
+
+
+def test_a_workdir_of_a_run_with_other_flags_is_refused_and_left_alone(finished, prepared):
+    workdir, _ = finished
+    before = (workdir / "flags.cfg").read_text()
+    done = subprocess.run(
+        command(prepared, workdir, "--beta=0.9"), capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: workdir:") and "--beta=0.9" in last
+    assert (workdir / "flags.cfg").read_text() == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("all of it")
+    with pytest.raises(RankPoseError, match="is not empty and holds no training run"):
+        training.claim_workdir(tmp_path, {"beta": 0.5})
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_missing_data_folder_is_named(tmp_path):
+    with pytest.raises(RankPoseError, match="data: there is no folder"):
+        training.train(workdir=tmp_path, data=tmp_path / "absent", **SMALL)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepared, tmp_path):
+    options = {**SMALL, "steps_per_epoch": 3, "transform": "linear"}
+    training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
+    before = (tmp_path / "last.keras").read_bytes()
+    poisoned = keras.models.load_model(tmp_path / "last.keras")
+    pose = poisoned.get_layer("tower").get_layer("pose")
+    pose.kernel.assign(tf.fill(pose.kernel.shape, np.nan))
+    poisoned.save(tmp_path / "last.keras")
+    before = (tmp_path / "last.keras").read_bytes()
+    with pytest.raises(RankPoseError, match="the loss became nan at step 7.*learning_rate"):
+        training.train(workdir=tmp_path, data=prepared, epochs=4, **options)
+    assert (tmp_path / "last.keras").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
+    (tmp_path / "last.keras").write_bytes(b"half a file")
+    with pytest.raises(RankPoseError, match="checkpoint .*last.keras.* could not be read"):
+        training.train(workdir=tmp_path, data=prepared, epochs=1, **SMALL)
+
+
+@pytest.mark.parametrize("options", [{"mixed_precision": "bfloat16"}, {"jit_compile": True}])
+def test_mixed_precision_and_xla_train(prepared, tmp_path, options):
+    try:
+        result = training.train(
+            workdir=tmp_path, data=prepared, epochs=1, steps_per_epoch=2, **SMALL, **options
+        )
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert result["steps"] == 2 and np.isfinite(result["best"]["loss"])
+
+
+def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
+    options = {**SMALL, "validation_identities": 0, "steps_per_epoch": 2}
+    result = training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
+    assert result["best_epoch"] == 2 and "val_mae" not in result["best"]
+    assert model.read_description(tmp_path)["epoch"] == 2
+
+
+def test_history_reads_what_it_wrote(tmp_path):
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+    rows = callbacks.read_history(tmp_path / "history.csv")
+    assert rows == [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25}]
+
+
+def test_a_wrong_flag_value_ends_with_a_sentence_and_no_workdir(prepared, tmp_path):
+    for flag in ("--transform=tanh", "--beta=2", "--lerning_rate=1"):
+        done = subprocess.run(
+            command(prepared, tmp_path / "run", flag), capture_output=True, text=True
+        )
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr and flag[2:6] in done.stderr
+        assert not (tmp_path / "run").exists()
