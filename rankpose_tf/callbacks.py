@@ -141,15 +141,16 @@ class TrainingPictures(keras.callbacks.Callback):
 
     Args:
       log_dir: where the summaries go.
-      batch: ((view_1, view_2), pose) of one training batch, as the model sees it.
+      stream: makes the dataset of training pairs, as the model sees them.
     """
 
-    def __init__(self, log_dir, batch):
+    def __init__(self, log_dir, stream):
         super().__init__()
         self.log_dir = str(log_dir)
-        self.batch = batch
+        self.stream = stream
 
     def on_train_begin(self, logs=None):
+        self.batch = next(iter(self.stream()))
         self.writer = tf.summary.create_file_writer(self.log_dir)
         (first, second), pose = self.batch
         degrees = np.degrees(pose.numpy()[:8])

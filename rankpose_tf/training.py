@@ -4,7 +4,7 @@ The step counter of the optimizer is the only clock: schedule, data order and ep
 from it, so a run that was killed goes on exactly where its last checkpoint stands.
 """
 
-import logging
+import functools
 import math
 import pathlib
 import statistics
@@ -13,6 +13,7 @@ import time
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 import rankpose_tf
 from rankpose_tf import callbacks, files, losses, model
@@ -111,59 +112,6 @@ def train(
       RankPoseError: for values that can't be trained with, or a loss that is not finite.
     """
     workdir = pathlib.Path(workdir)
-    description = records.read_description(data)
-    table = records.read_identity_table(data)
-    threshold = pairs.held_out_threshold(table, validation_identities)
-    identities = pairs.count_training_identities(table, threshold, filter_angles)
-    if identities == 0:
-        raise RankPoseError(
-            f"data: {str(data)!r} holds no identity with two usable views to train on; "
-            "see its dataset.json for what was skipped"
-        )
-    epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
-    keras.utils.set_random_seed(seed)
-    keras.mixed_precision.set_global_policy(MIXED_PRECISION[mixed_precision])
-
-    siamese = _resume(workdir)
-    if siamese is None:
-        siamese = model.build_siamese(
-            model.build_tower(tower, input_size, transform, tower_weights), input_size
-        )
-        siamese.compile(
-            keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
-            ),
-            losses.RankPoseLoss(beta, loss_unit),
-            metrics=losses.training_metrics(loss_unit),
-            jit_compile=jit_compile,
-        )
-    step = int(siamese.optimizer.iterations)
-    logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
-
-    def stream(start_step):
-        return pairs.training_pairs(
-            data,
-            input_size=input_size,
-            batch_size=batch_size,
-            seed=seed,
-            start_step=start_step,
-            threshold=threshold,
-            training_identities=identities,
-            filter_angles=filter_angles,
-            crop_scale=crop_scale,
-            augmentation=augmentation,
-        )
-
-    validation = None
-    if validation_identities:
-        validation = pairs.validation_pairs(
-            data,
-            input_size=input_size,
-            batch_size=batch_size,
-            threshold=threshold,
-            filter_angles=filter_angles,
-            crop_scale=crop_scale,
-        )
     about = {
         "rankpose_tf": rankpose_tf.__version__,
         "tower": tower,
@@ -172,9 +120,43 @@ def train(
         "crop_scale": crop_scale,
         "beta": beta,
         "loss_unit": loss_unit,
-        "training_set": description["protocol_set"],
+        "training_set": records.read_description(data)["protocol_set"],
         "seed": seed,
     }
+    threshold, identities = _split(data, validation_identities, filter_angles)
+    epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
+    keras.utils.set_random_seed(seed)
+    keras.mixed_precision.set_global_policy(MIXED_PRECISION[mixed_precision])
+    siamese = _resume(workdir)
+    if siamese is None:
+        siamese = model.build_siamese(
+            model.build_tower(tower, input_size, transform, tower_weights), input_size
+        )
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
+        siamese.compile(
+            keras.optimizers.Adam(schedule),
+            losses.RankPoseLoss(beta, loss_unit),
+            metrics=losses.training_metrics(loss_unit),
+            jit_compile=jit_compile,
+        )
+    crops = {
+        "input_size": input_size,
+        "batch_size": batch_size,
+        "threshold": threshold,
+        "filter_angles": filter_angles,
+        "crop_scale": crop_scale,
+    }
+    stream = functools.partial(
+        pairs.training_pairs,
+        data,
+        seed=seed,
+        training_identities=identities,
+        augmentation=augmentation,
+        **crops,
+    )
+    validation = pairs.validation_pairs(data, **crops) if validation_identities else None
+    step = int(siamese.optimizer.iterations)
+    logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
     history = callbacks.History(workdir, 2 * batch_size, finished_epochs=step // epoch_steps)
     hooks = [
         callbacks.StopOnNotFinite(),
@@ -182,10 +164,27 @@ def train(
         callbacks.SaveBest(workdir, about, history.rows),
         callbacks.SaveLast(workdir, checkpoint_steps),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
-        callbacks.TrainingPictures(workdir / "logs" / "pictures", next(iter(stream(0)))),
+        callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
     ]
     _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks)
     return _write_result(workdir, siamese, history.rows, about, identities)
+
+
+def _split(data, validation_identities, filter_angles):
+    """The hash that divides held-out from training identities, and how many train.
+
+    Raises:
+      RankPoseError: if nothing is left to train on.
+    """
+    table = records.read_identity_table(data)
+    threshold = pairs.held_out_threshold(table, validation_identities)
+    identities = pairs.count_training_identities(table, threshold, filter_angles)
+    if identities == 0:
+        raise RankPoseError(
+            f"data: {str(data)!r} holds no identity with two usable views to train on; "
+            "see its dataset.json for what was skipped"
+        )
+    return threshold, identities
 
 
 def _resume(workdir):
@@ -210,7 +209,7 @@ def _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks):
         last = epoch + 1 if done else epochs
         try:
             siamese.fit(
-                stream(step),
+                stream(start_step=step),
                 initial_epoch=epoch,
                 epochs=last,
                 steps_per_epoch=epoch_steps - done,

@@ -30,6 +30,32 @@ def test_the_top_of_the_head_leans_to_the_pictures_right_at_positive_roll():
     assert tip((0, 0, 40), GREEN)[0] > 8
 
 
+def close_to(drawn, colour):
+    """Which pixels have a colour but for what antialiasing takes from a thin line."""
+    return (np.abs(drawn.astype(int) - colour) < 50).all(-1)
+
+
+def side(angles, colour):
+    """Mean offset (right, up) of a cube side's pixels from the centre of a 101 px picture."""
+    picture = np.zeros((101, 101, 3), np.uint8)
+    drawn = draw.draw_cube(picture, angles, centre=(50, 50), length=40)
+    assert not picture.any()
+    rows, columns = np.nonzero(close_to(drawn, colour))
+    return columns.mean() - 50, 50 - rows.mean()
+
+
+def test_the_cubes_front_moves_the_way_that_the_nose_points():
+    front, back, _ = draw.CUBE_COLOURS
+    assert side((50, 0, 0), front)[0] < -10 < 10 < side((50, 0, 0), back)[0]
+    assert side((0, 40, 0), back)[1] < -8 < 8 < side((0, 40, 0), front)[1]
+
+
+def test_a_frontal_cube_shows_its_front_only():
+    drawn = draw.draw_cube(np.zeros((101, 101, 3), np.uint8), (0, 0, 0), (50, 50), 40)
+    assert close_to(drawn[30, 35:65], draw.CUBE_COLOURS[0]).all()
+    assert not close_to(drawn, draw.CUBE_COLOURS[1]).any()
+
+
 def test_the_given_picture_is_left_as_it_is():
     picture = np.zeros((64, 64, 3), np.uint8)
     assert draw.draw_axes(picture, (10, 20, 30)).any()

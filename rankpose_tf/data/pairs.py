@@ -10,7 +10,7 @@ over the usable identities is a round; rounds follow each other without a seam.
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, records
+from rankpose_tf.data import augment, recipe, records
 from rankpose_tf.errors import RankPoseError
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
@@ -54,7 +54,7 @@ def count_training_identities(table, threshold, filter_angles):
     column = "views_within_limit" if filter_angles else "views"
     hashes = _group_hash(tf.constant([row["group"] for row in table])).numpy()
     return sum(
-        h > threshold and int(row[column]) >= 2 for h, row in zip(hashes, table, strict=True)
+        1 for h, row in zip(hashes, table, strict=True) if h > threshold and row[column] >= 2
     )
 
 
@@ -99,7 +99,7 @@ def training_pairs(
       training_identities: from `count_training_identities`.
       filter_angles: leave out views with an angle over 99 degrees.
       crop_scale: side of the square crop over the longer side of the box.
-      augmentation: keyword arguments of `augment_pair`; None is none at all.
+      augmentation: keyword arguments of `recipe.augment_pair`; None is none at all.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose).
@@ -125,7 +125,7 @@ def training_pairs(
         record = records.parse_identity(serialized)
         chosen = _draw_two(_usable_views(record["poses"], filter_angles), seeds[0])
         images, boxes, poses = (tf.gather(record[k], chosen) for k in ("images", "boxes", "poses"))
-        return augment_pair(
+        return recipe.augment_pair(
             images, boxes, poses, seeds[1], input_size, crop_scale, **(augmentation or {})
         )
 
@@ -151,107 +151,6 @@ def _draw_two(usable, seed):
     first = tf.random.stateless_uniform((), draws[0], maxval=count, dtype=tf.int64)
     step = tf.random.stateless_uniform((), draws[1], minval=1, maxval=count, dtype=tf.int64)
     return tf.gather(usable, tf.stack([first, (first + step) % count]))
-
-
-def augment_pair(
-    images,
-    boxes,
-    poses,
-    seed,
-    input_size,
-    crop_scale,
-    *,
-    crop_scale_max=0.0,
-    scale_probability=0.0,
-    crop_probability=0.0,
-    crop_shift=0.0,
-    flip_probability=0.0,
-    **looks,
-):
-    """Decodes, crops and augments the two views of one pair.
-
-    Scale and flip are drawn once a pair: what differs between its views is the pose.
-
-    Args:
-      images: (2,) encoded pictures.
-      boxes: (2, 4) left, top, right, bottom, pixels.
-      poses: (2, 3) radians; yaw, pitch, roll.
-      seed: (2,) integers.
-      input_size: side of the crops, pixels.
-      crop_scale: side of the square over the box's longer side, the one of evaluation.
-      crop_scale_max: random scale draws between `crop_scale` and this.
-      scale_probability: of drawing a scale.
-      crop_probability: of moving a view's square, by up to `crop_shift` of its side.
-      crop_shift: see above.
-      flip_probability: of mirroring the pair, with the signs of yaw and roll.
-      **looks: keyword arguments of `_change_looks`.
-
-    Returns:
-      ((view_1, view_2), pose): views (input_size, input_size, 3), pose (2, 3).
-    """
-    seeds = tf.unstack(tf.random.split(seed, 6))
-    scale = _draw_scale(seeds[0], crop_scale, crop_scale_max, scale_probability)
-    views, labels = [], []
-    for index in range(2):
-        square = augment.square_around(boxes[index], scale)
-        if crop_probability:
-            draws = tf.random.split(seeds[1 + index], 2)
-            shift = tf.where(_chance(draws[0]) < crop_probability, 1.0, 0.0)
-            square += shift * (augment.jitter_square(square, draws[1], crop_shift) - square)
-        view = augment.crop_and_resize(augment.decode(images[index]), square, input_size)
-        view = _change_looks(view, seeds[3 + index], **looks)
-        view, label = augment.random_flip(view, poses[index], seeds[5], flip_probability)
-        views.append(view)
-        labels.append(label)
-    return tuple(views), tf.stack(labels)
-
-
-def _chance(seed):
-    return tf.random.stateless_uniform((), seed, alg="philox")
-
-
-def _draw_scale(seed, smallest, largest, probability):
-    """One crop scale for a pair: `smallest`, or with a probability up to `largest`."""
-    if probability == 0.0 or largest <= smallest:
-        return smallest
-    chance, share = (_chance(draw) for draw in tf.unstack(tf.random.split(seed, 2)))
-    return smallest + tf.where(chance < probability, share, 0.0) * (largest - smallest)
-
-
-def _change_looks(
-    view,
-    seed,
-    *,
-    blur_probability=0.0,
-    blur_sigma=0.0,
-    noise_probability=0.0,
-    noise_stddev=0.0,
-    brightness_probability=0.0,
-    brightness=0.0,
-    contrast_probability=0.0,
-    contrast=0.0,
-    grey_probability=0.0,
-):
-    """What changes a view's pixels and not its pose; noise last, as a camera adds it.
-
-    Args:
-      view: (H, W, 3), 0..255.
-      seed: (2,) integers.
-      blur_sigma: largest standard deviation, pixels.
-      noise_stddev: largest standard deviation, of 0..255.
-      brightness: largest change, share of the range.
-      contrast: largest change of the factor.
-      Each probability says how often its change is made.
-
-    Returns:
-      (H, W, 3), 0..255.
-    """
-    seeds = tf.unstack(tf.random.split(seed, 5))
-    view = augment.random_grey(view, seeds[0], grey_probability)
-    view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
-    view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
-    view = augment.random_blur(view, seeds[3], blur_probability, blur_sigma)
-    return augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
 
 
 def _ordered(dataset):
@@ -281,7 +180,8 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
         )
 
     def crops(images, boxes, poses):
-        return augment_pair(images, boxes, poses, tf.zeros(2, tf.int64), input_size, crop_scale)
+        unused = tf.zeros(2, tf.int64)
+        return recipe.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
 
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))

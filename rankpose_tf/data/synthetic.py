@@ -125,49 +125,75 @@ def render(identity_seed, pose, size=96):
 
 
 def _render(head, pose, size):
-    rotation = rotation_from_angles(pose)
+    rotation = rotation_from_angles(pose).astype(np.float32)
     scale = head.size * size
-    pixels = (np.arange(size, dtype=np.float32) + 0.5 - size / 2) / scale
-    x, y = (grid.ravel() for grid in np.meshgrid(pixels, -pixels))
-    plane = x[:, None] * rotation[0].astype(np.float32) + y[:, None] * rotation[1].astype(
-        np.float32
-    )
-    background = cv2.resize(head.background.astype(np.float32), (size, size))
-    picture = background.reshape(-1, 3)
-    depth = np.full(size * size, -np.inf, np.float32)
-    light = (rotation.T @ head.light).astype(np.float32)
+    steps = (np.arange(size, dtype=np.float32) + 0.5 - size / 2) / scale
+    picture = cv2.resize(head.background.astype(np.float32), (size, size))
+    depth = np.full((size, size), -np.inf, np.float32)
+    light = rotation.T @ head.light.astype(np.float32)
     for centre, radii, paint in _parts(head):
-        _draw_part(head, picture, depth, plane, rotation[2], centre, radii, paint, light)
-    picture = np.clip(picture.reshape(size, size, 3), 0, 255).astype(np.uint8)
+        radii = np.float32(radii)
+        window = _window(steps, rotation, centre, radii)
+        x, y = steps[window[1]], -steps[window[0]]
+        plane = y[:, None, None] * rotation[1] + x[:, None] * rotation[0]
+        origin = ((plane - np.float32(centre)) / radii).reshape(-1, 3)
+        shown = picture[window].reshape(-1, 3), depth[window].ravel()
+        _draw_part(head, *shown, origin, rotation[2] / radii, radii, paint, light)
+        picture[window], depth[window] = (
+            part.reshape(picture[window].shape[:2] + part.shape[1:]) for part in shown
+        )
+    picture = np.clip(picture, 0, 255).astype(np.uint8)
     marks = (_LANDMARKS * head.radii) @ rotation.T
     marks = size / 2 + scale * marks[:, :2] * (1, -1)
     return picture, np.concatenate([marks.min(0), marks.max(0)]).astype(np.float32)
 
 
-def _draw_part(head, picture, depth, plane, viewer, centre, radii, paint, light):
-    """Intersects every pixel's ray with one ellipsoid and paints where it is the nearest.
+def _window(steps, rotation, centre, radii):
+    """Rows and columns of the pixels that can hit an ellipsoid, as two slices.
 
-    A point of the ray is plane + t * viewer, in the head's axes; inside the ellipsoid's unit
-    sphere that is origin + t * direction, and the nearer root of |origin + t direction| = 1 is
-    the surface.
+    Seen along z, an ellipsoid reaches sqrt(sum_k (R_dk radius_k)^2) from its centre along axis d.
     """
-    radii = np.float32(radii)
-    origin = (plane - np.float32(centre)) / radii
-    direction = viewer.astype(np.float32) / radii
+    middle = (rotation @ np.float32(centre))[:2] * (1, -1)
+    reach = np.linalg.norm(rotation[:2] * radii, axis=1)
+    first, last = np.searchsorted(steps, middle - reach), np.searchsorted(steps, middle + reach)
+    return slice(first[1], last[1]), slice(first[0], last[0])
+
+
+def _draw_part(head, picture, depth, origin, direction, radii, paint, light):
+    """Intersects rays with one ellipsoid and paints, in place, where it is the nearest.
+
+    A ray is origin + t * direction in the axes in which the ellipsoid is the unit sphere; the
+    greater root of |origin + t direction| = 1 is its near side. Where that is not covered, as
+    the forehead is not by hair, the far side is seen through it.
+
+    Args:
+      head: `_Head`.
+      picture: (N, 3) float32 RGB, changed.
+      depth: (N,) float32 of what is painted so far, greater is nearer; changed.
+      origin: (N, 3) float32.
+      direction: (3,) float32.
+      radii: (3,) float32.
+      paint: function of head and (M, 3) points of the sphere: colours, and which are covered.
+      light: (3,) float32 towards the light, in the head's axes.
+    """
     along, squared = origin @ direction, direction @ direction
     root = along**2 - squared * (np.einsum("ij,ij->i", origin, origin) - 1)
-    hit = np.flatnonzero(root > 0)
-    distance = (np.sqrt(root[hit]) - along[hit]) / squared
-    nearer = distance > depth[hit]
-    hit, distance = hit[nearer], distance[nearer]
-    unit = origin[hit] + distance[:, None] * direction
-    colour, covered = paint(head, unit)
-    hit, unit = hit[covered], unit[covered]
-    normal = unit / radii
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    shade = head.ambient + (1 - head.ambient) * np.maximum(normal @ light, 0)
-    picture[hit] = colour[covered] * shade[:, None]
-    depth[hit] = distance[covered]
+    inside = np.flatnonzero(root > 0)
+    for side in (1, -1):
+        distance = (side * np.sqrt(root[inside]) - along[inside]) / squared
+        nearer = distance > depth[inside]
+        hit, distance = inside[nearer], distance[nearer]
+        unit = origin[hit] + distance[:, None] * direction
+        colour, covered = paint(head, unit)
+        hit, unit = hit[covered], unit[covered]
+        # The far side is seen from within, so its normal points inwards.
+        normal = side * unit / radii
+        normal /= np.sqrt(np.einsum("ij,ij->i", normal, normal))[:, None]
+        shade = head.ambient + (1 - head.ambient) * np.maximum(normal @ light, 0)
+        picture[hit] = colour[covered] * shade[:, None]
+        depth[hit] = distance[covered]
+        if covered.all():
+            return
 
 
 def identity(index, views=5, seed=0, size=96):

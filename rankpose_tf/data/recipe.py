@@ -1,0 +1,111 @@
+"""What is done to the two views of a training pair, in which order, and what they share.
+
+The paper's standard pipeline is random crop, random scale, Gaussian noise and Gaussian blur (BMVC
+2020, section 4.1), without figures; the flags of `rankpose_tf.train` hold ours. Flip, brightness,
+contrast and grey are off in the paper's recipe.
+"""
+
+import tensorflow as tf
+
+from rankpose_tf.data import augment
+
+
+def augment_pair(
+    images,
+    boxes,
+    poses,
+    seed,
+    input_size,
+    crop_scale,
+    *,
+    crop_scale_max=0.0,
+    scale_probability=0.0,
+    crop_probability=0.0,
+    crop_shift=0.0,
+    flip_probability=0.0,
+    **looks,
+):
+    """Decodes, crops and augments the two views of one pair.
+
+    Scale and flip are drawn once a pair: what differs between its views is the pose.
+
+    Args:
+      images: (2,) encoded pictures.
+      boxes: (2, 4) left, top, right, bottom, pixels.
+      poses: (2, 3) radians; yaw, pitch, roll.
+      seed: (2,) integers.
+      input_size: side of the crops, pixels.
+      crop_scale: side of the square over the box's longer side, the one of evaluation.
+      crop_scale_max: random scale draws between `crop_scale` and this.
+      scale_probability: of drawing a scale.
+      crop_probability: of moving a view's square, by up to `crop_shift` of its side.
+      crop_shift: see above.
+      flip_probability: of mirroring the pair, with the signs of yaw and roll.
+      **looks: keyword arguments of `_change_looks`.
+
+    Returns:
+      ((view_1, view_2), pose): views (input_size, input_size, 3), pose (2, 3).
+    """
+    seeds = tf.unstack(tf.random.split(seed, 6))
+    scale = _draw_scale(seeds[0], crop_scale, crop_scale_max, scale_probability)
+    views, labels = [], []
+    for index in range(2):
+        square = augment.square_around(boxes[index], scale)
+        if crop_probability:
+            draws = tf.random.split(seeds[1 + index], 2)
+            shift = tf.where(_chance(draws[0]) < crop_probability, 1.0, 0.0)
+            square += shift * (augment.jitter_square(square, draws[1], crop_shift) - square)
+        view = augment.crop_and_resize(augment.decode(images[index]), square, input_size)
+        view = _change_looks(view, seeds[3 + index], **looks)
+        view, label = augment.random_flip(view, poses[index], seeds[5], flip_probability)
+        views.append(view)
+        labels.append(label)
+    return tuple(views), tf.stack(labels)
+
+
+def _chance(seed):
+    return tf.random.stateless_uniform((), seed, alg="philox")
+
+
+def _draw_scale(seed, smallest, largest, probability):
+    """One crop scale for a pair: `smallest`, or with a probability up to `largest`."""
+    if probability == 0.0 or largest <= smallest:
+        return smallest
+    chance, share = (_chance(draw) for draw in tf.unstack(tf.random.split(seed, 2)))
+    return smallest + tf.where(chance < probability, share, 0.0) * (largest - smallest)
+
+
+def _change_looks(
+    view,
+    seed,
+    *,
+    blur_probability=0.0,
+    blur_sigma=0.0,
+    noise_probability=0.0,
+    noise_stddev=0.0,
+    brightness_probability=0.0,
+    brightness=0.0,
+    contrast_probability=0.0,
+    contrast=0.0,
+    grey_probability=0.0,
+):
+    """What changes a view's pixels and not its pose; noise last, as a camera adds it.
+
+    Args:
+      view: (H, W, 3), 0..255.
+      seed: (2,) integers.
+      blur_sigma: largest standard deviation, pixels.
+      noise_stddev: largest standard deviation, of 0..255.
+      brightness: largest change, share of the range.
+      contrast: largest change of the factor.
+      Each probability says how often its change is made.
+
+    Returns:
+      (H, W, 3), 0..255.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 5))
+    view = augment.random_grey(view, seeds[0], grey_probability)
+    view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
+    view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
+    view = augment.random_blur(view, seeds[3], blur_probability, blur_sigma)
+    return augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
