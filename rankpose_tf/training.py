@@ -216,6 +216,7 @@ def _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks):
                 validation_data=validation,
                 callbacks=hooks,
                 verbose=verbose,
+                shuffle=False,
             )
         except FloatingPointError as error:
             raise RankPoseError(

@@ -51,11 +51,18 @@ def _group_hash(groups):
 
 def count_training_identities(table, threshold, filter_angles):
     """Identities that give training pairs: not held out, at least two usable views."""
+    return len(_usable_counts(table, threshold, filter_angles, held_out=False))
+
+
+def _usable_counts(table, threshold, filter_angles, held_out):
+    """Usable views of each identity that has two or more, on one side of the split."""
     column = "views_within_limit" if filter_angles else "views"
     hashes = _group_hash(tf.constant([row["group"] for row in table])).numpy()
-    return sum(
-        1 for h, row in zip(hashes, table, strict=True) if h > threshold and row[column] >= 2
-    )
+    return [
+        row[column]
+        for h, row in zip(hashes, table, strict=True)
+        if (h <= threshold) == held_out and row[column] >= 2
+    ]
 
 
 def _usable_views(poses, filter_angles):
@@ -185,7 +192,11 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
 
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
-    pairs = held_out.flat_map(neighbours).map(crops, num_parallel_calls=tf.data.AUTOTUNE)
+    # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
+    table = records.read_identity_table(directory)
+    count = sum(_usable_counts(table, threshold, filter_angles, held_out=True))
+    pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
+    pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
