@@ -10,7 +10,6 @@ import math
 import os
 import pathlib
 import re
-import shlex
 
 import keras
 import numpy as np
@@ -62,7 +61,7 @@ def evaluate(
         predictions that are not finite; nothing is written then.
     """
     about_model = read_description(model)
-    about_data = read_prepared(data)
+    about_data = records.read_description(data)
     crop_scale = about_model["crop_scale"] if crop_scale is None else crop_scale
     if not (math.isfinite(crop_scale) and crop_scale > 0):
         raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
@@ -86,23 +85,6 @@ def evaluate(
     }
     write(out, result, found)
     return result, out
-
-
-def read_prepared(data):
-    """dataset.json of a prepared folder.
-
-    Args:
-      data: the folder.
-
-    Raises:
-      RankPoseError: if it is none; for an archive, with the command to run first.
-    """
-    if pathlib.Path(data).is_file():
-        raise RankPoseError(
-            f"data: {str(data)!r} is a file, not a prepared folder; run python -m "
-            f"rankpose_tf.prepare --source={shlex.quote(str(data))} --out=DIR, then pass --data=DIR"
-        )
-    return records.read_description(data)
 
 
 def count_pictures(data, about_data, filter_angles):

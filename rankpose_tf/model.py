@@ -20,15 +20,16 @@ FORMAT_VERSION = 1
 _DESCRIPTION = "rankpose.json"
 
 
-def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="imagenet"):
+def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="auto"):
     """One picture -> yaw, pitch, roll.
 
     Args:
       kind: "resnet50" or "compact".
       input_size: side that pictures are resized to inside the model, pixels.
       transform: output space, see `NormalizedDense`.
-      weights: for resnet50 "imagenet" (Keras fetches the file once, into its cache), "none",
-        or the path of a weights file in Keras' H5 format; the compact tower takes "none".
+      weights: "imagenet" (Keras fetches the file once, into its cache), "none", or the path of a
+        weights file in Keras' H5 format; the compact tower takes "none". "auto" is imagenet for
+        resnet50 and none for compact.
 
     Returns:
       Functional model "tower": (B, H, W, 3) RGB, 0..255 -> (B, 3) radians. The layer "features"
@@ -41,6 +42,8 @@ def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="im
         raise RankPoseError(f"tower: expected one of {', '.join(TOWERS)}, received {kind!r}")
     if input_size < 32:
         raise RankPoseError(f"input_size: expected at least 32 pixels, received {input_size}")
+    if weights == "auto":
+        weights = "imagenet" if kind == "resnet50" else "none"
     pictures = keras.Input((None, None, 3), name="image")
     resized = AntialiasedResize(input_size, name="resize")(pictures)
     if kind == "resnet50":

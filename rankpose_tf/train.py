@@ -9,6 +9,7 @@ import pathlib
 from absl import flags, logging
 
 from rankpose_tf import command, layers, losses, model, training
+from rankpose_tf.data import records
 from rankpose_tf.data.shards import prepare
 from rankpose_tf.errors import RankPoseError
 
@@ -23,7 +24,9 @@ _WORKDIR = flags.DEFINE_string(
 _RECIPE = [
     flags.DEFINE_enum("tower", "resnet50", model.TOWERS, "Network that both views share."),
     flags.DEFINE_string(
-        "tower_weights", "imagenet", "Start of resnet50: imagenet, none, or a Keras H5 file."
+        "tower_weights",
+        "auto",
+        "Start of the tower: imagenet, none, or a Keras H5 file; auto is imagenet for resnet50.",
     ),
     flags.DEFINE_integer("input_size", 224, "Side of the tower's input, pixels.", lower_bound=32),
     flags.DEFINE_enum("transform", "arccos", layers.TRANSFORMS, "Output space, eq. (1)-(3)."),
@@ -90,6 +93,8 @@ def main(argv):
     for flag in (_DATA, _WORKDIR):
         if not flag.value:
             raise RankPoseError(f"{flag.name}: pass --{flag.name}=FOLDER")
+    if _DATA.value != "synthetic":
+        records.read_description(_DATA.value)
     recipe = {flag.name: flag.value for flag in _RECIPE}
     augmentation = {flag.name: flag.value for flag in _AUGMENTATION}
     settings = {"data": _DATA.value, **recipe, **augmentation}

@@ -65,7 +65,7 @@ def train(
     workdir,
     data,
     tower="resnet50",
-    tower_weights="imagenet",
+    tower_weights="auto",
     input_size=224,
     transform="arccos",
     beta=0.5,

@@ -138,3 +138,17 @@ def test_imagenet_weights_without_a_network_say_what_to_do(monkeypatch):
     monkeypatch.setattr(keras.applications, "ResNet50", unreachable)
     with pytest.raises(RankPoseError, match="--tower_weights=FILE.*--tower_weights=none"):
         model.build_tower("resnet50", 64, "arccos", "imagenet")
+
+
+def test_weights_by_default_are_imagenet_for_resnet50_and_none_for_compact(monkeypatch):
+    asked = []
+
+    def recorded(*args, weights, **kwargs):
+        asked.append(weights)
+        raise OSError("stopped before a download")
+
+    monkeypatch.setattr(keras.applications, "ResNet50", recorded)
+    with pytest.raises(RankPoseError):
+        model.build_tower("resnet50", 64)
+    assert asked == ["imagenet"]
+    assert model.build_tower("compact", 64).count_params() > 0

@@ -19,7 +19,6 @@ from rankpose_tf.errors import RankPoseError
 
 SMALL = {
     "tower": "compact",
-    "tower_weights": "none",
     "input_size": 32,
     "batch_size": 8,
     "learning_rate": 2e-3,
@@ -136,6 +135,17 @@ def test_a_workdir_of_a_run_with_other_flags_is_refused_and_left_alone(finished,
     assert (workdir / "flags.cfg").read_text() == before
 
 
+def test_a_data_folder_that_is_none_is_told_before_a_workdir_is_made(tmp_path):
+    archive = tmp_path / "faces.zip"
+    archive.write_bytes(b"PK")
+    for data, told in ((tmp_path / "absent", "there is no folder"), (archive, "--source=")):
+        done = subprocess.run(command(data, tmp_path / "run"), capture_output=True, text=True)
+        assert done.returncode == 1
+        last = done.stderr.strip().splitlines()[-1]
+        assert last.startswith("error: data:") and told in last
+        assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("all of it")
     with pytest.raises(RankPoseError, match="is not empty and holds no training run"):
@@ -168,7 +178,10 @@ def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
         training.train(workdir=tmp_path, data=prepared, epochs=1, **SMALL)
 
 
-@pytest.mark.parametrize("options", [{"mixed_precision": "bfloat16"}, {"jit_compile": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{"mixed_precision": "bfloat16"}, {"mixed_precision": "float16"}, {"jit_compile": True}],
+)
 def test_mixed_precision_and_xla_train(prepared, tmp_path, options):
     try:
         result = training.train(

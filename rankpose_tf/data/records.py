@@ -13,6 +13,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import shlex
 
 import numpy as np
 
@@ -172,6 +173,12 @@ def read_description(directory):
     """
     directory = pathlib.Path(directory)
     path = directory / "dataset.json"
+    if directory.is_file():
+        raise RankPoseError(
+            f"data: {str(directory)!r} is a file, not a prepared folder; run python -m "
+            f"rankpose_tf.prepare --source={shlex.quote(str(directory))} --out=DIR, then pass "
+            "--data=DIR"
+        )
     if not directory.is_dir():
         raise RankPoseError(
             f"data: there is no folder {str(directory)!r}; pass one that "
