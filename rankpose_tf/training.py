@@ -99,9 +99,11 @@ def train(
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
       crop_scale: of evaluation; the smallest of training.
-      augmentation: keyword arguments of `pairs.augment_pair`; None is none.
+      augmentation: keyword arguments of `recipe.augment_pair`; None is none. The paper names crop,
+        scale, noise and blur without figures; ours are defaults of `rankpose_tf.train`'s flags.
       seed: of weights, data order and augmentation.
-      mixed_precision: "none", "float16" or "bfloat16".
+      mixed_precision: "none", "float16" or "bfloat16". float16 skips a step whose gradients
+        overflow, and the step counter with it: a resumed run makes such steps up.
       jit_compile: compile the training step with XLA.
       checkpoint_steps: write last.keras every so many steps too; 0 at the end of epochs only.
 
