@@ -105,11 +105,13 @@ class NormalizedDense(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
 class AntialiasedResize(keras.layers.Layer):
-    """Resizes pictures to the tower's square input, with antialiasing.
+    """Fits pictures into the tower's square input, with antialiasing.
 
     Faces to be judged are often several times larger than the tower's input, and plain
-    bilinear sampling would show the tower patterns that training never did. Pictures that
-    already have the size pass untouched, at no cost.
+    bilinear sampling would show the tower patterns that training never did. A picture that is
+    not square is fitted whole, black beside it as where a training crop leaves its picture:
+    stretching it would turn the head. Pictures that already have the size pass untouched, at no
+    cost.
 
     Args:
       size: side of the output, pixels.
@@ -125,8 +127,17 @@ class AntialiasedResize(keras.layers.Layer):
     def call(self, images):
         if tuple(images.shape[1:3]) == (self.size, self.size):
             return images
-        resized = tf.image.resize(images, (self.size, self.size), antialias=True)
-        return tf.cast(resized, images.dtype)
+        sides = tf.cast(tf.shape(images)[1:3], tf.float32)
+        scale = self.size / tf.reduce_max(sides)
+        fitted = tf.raw_ops.ScaleAndTranslate(
+            images=images,
+            size=(self.size, self.size),
+            scale=tf.stack([scale, scale]),
+            translation=(self.size - sides * scale) / 2,
+            kernel_type="triangle",
+            antialias=True,
+        )
+        return tf.cast(fitted, images.dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.size, self.size, input_shape[3])

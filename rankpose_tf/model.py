@@ -170,9 +170,30 @@ def load_model(path):
     description = read_description(path)
     path = path / "best.keras" if path.is_dir() else path
     try:
-        return keras.models.load_model(path, compile=False), description
+        network = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
         raise RankPoseError(
             f"model: {str(path)!r} could not be read, the file is damaged or was written by "
             f"another Keras ({type(error).__name__}: {error})"
         ) from error
+    _check_description(path, network, description)
+    return network, description
+
+
+def _check_description(path, network, description):
+    """A description of another model would crop, resize or export this one wrongly."""
+    layers = {layer.name: layer for layer in network.layers}
+    if not {"pose", "resize"} <= layers.keys():
+        raise RankPoseError(
+            f"model: {str(path)!r} is no single-image model; pass the best.keras of a workdir"
+        )
+    for key, found in (
+        ("transform", layers["pose"].transform),
+        ("input_size", layers["resize"].size),
+    ):
+        if description.get(key) != found:
+            raise RankPoseError(
+                f"model: {str(path)!r} is described with {key} {description.get(key)!r}, its "
+                f"network has {found!r}; description and network are of two models, pass the "
+                "file as rankpose_tf.train wrote it"
+            )

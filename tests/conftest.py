@@ -27,6 +27,35 @@ def prepared(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory):
+    """Workdir with an untrained compact model of 32 px whose answers depend on its input.
+
+    Batch normalisation has statistics of its own, so that whoever forgets it is found out.
+    """
+    import keras
+
+    from rankpose_tf import model
+
+    keras.utils.set_random_seed(5)
+    tower = model.build_tower("compact", 32)
+    generator = np.random.default_rng(5)
+    for weight in tower.weights:
+        low, high = {
+            "gamma": (0.7, 1.3),
+            "beta": (-0.3, 0.3),
+            "moving_mean": (-0.3, 0.3),
+            "moving_variance": (0.7, 1.5),
+        }.get(weight.name, (None, None))
+        if low is not None:
+            weight.assign(generator.uniform(low, high, weight.shape))
+    workdir = tmp_path_factory.mktemp("small_model")
+    description = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4,
+                   "training_set": "none", "rankpose_tf": "test"}
+    model.save_model(tower, workdir / "best.keras", description)
+    return workdir
+
+
 def write_prepared(folder, shards, records):
     """Writes lists of identities as a prepared directory, for tests that need given labels."""
     rows, listed = [], []

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.data import augment
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.layers import (
     AntialiasedResize,
@@ -132,3 +133,19 @@ def test_caffe_preprocessing_equals_keras_applications():
     pictures = np.random.default_rng(5).uniform(0, 255, (2, 4, 4, 3)).astype(np.float32)
     expected = keras.applications.resnet50.preprocess_input(pictures.copy())
     np.testing.assert_allclose(CaffePreprocessing()(pictures), expected, atol=1e-4)
+
+
+def test_resize_fits_a_picture_that_is_not_square_whole_and_black_beside_it():
+    picture = np.full((1, 64, 32, 3), 200.0, np.float32)
+    fitted = AntialiasedResize(32)(picture).numpy()[0]
+    np.testing.assert_allclose(fitted[:, 9:23], 200.0, atol=1e-3)
+    np.testing.assert_allclose(fitted[:, :7], 0.0, atol=1e-3)
+    np.testing.assert_allclose(fitted[:, 25:], 0.0, atol=1e-3)
+
+
+def test_resize_is_the_crop_of_the_whole_picture():
+    picture = np.random.default_rng(6).uniform(0, 255, (90, 50, 3)).astype(np.float32)
+    square = augment.square_around(tf.constant([0.0, 0.0, 50.0, 90.0]), 1.0)
+    expected = augment.crop_and_resize(picture, square, 32)
+    fitted = AntialiasedResize(32)(picture[np.newaxis])[0]
+    np.testing.assert_allclose(fitted, expected, atol=1e-3)

@@ -1,0 +1,128 @@
+"""Exported files beside the model they came from: how far apart, and how good each is."""
+
+import numpy as np
+
+from rankpose_tf import evaluation, metrics
+from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.errors import RankPoseError
+
+_BATCH_SIZE = 64
+
+
+def some_views(folder, description, count):
+    """The first views of a prepared folder, cropped as in evaluation.
+
+    Shards hold identities in the order of a hash, so the first are a fair sample.
+
+    Args:
+      folder: prepared folder.
+      description: of the model; input_size and crop_scale are used.
+      count: how many.
+
+    Returns:
+      (count, S, S, 3) uint8 RGB; fewer where the folder holds fewer.
+
+    Raises:
+      RankPoseError: if the folder is none of `prepare`.
+    """
+    records.read_description(folder)
+    found, total = [], 0
+    for batch in _views(folder, description):
+        found.append(as_bytes(batch["image"].numpy()))
+        total += len(found[-1])
+        if total >= count:
+            break
+    if not found:
+        raise RankPoseError(f"data: {str(folder)!r} holds no view within the limit of angles")
+    return np.concatenate(found)[:count]
+
+
+def rendered_views(size, count):
+    """(count, size, size, 3) uint8 of rendered heads, where no real views are given."""
+    generator = np.random.default_rng(0)
+    poses = generator.uniform(-0.7, 0.7, (count, 3))
+    return np.stack([synthetic.render(index, pose, size)[0] for index, pose in enumerate(poses)])
+
+
+def as_bytes(images):
+    """Crops of 0..255 as uint8, which is what a camera and every exported file work with."""
+    return np.clip(np.rint(images), 0, 255).astype(np.uint8)
+
+
+def in_degrees(network):
+    """The Keras model as a function (N, S, S, 3) uint8 -> (N, 3) degrees, like a predictor."""
+
+    def predict(pictures):
+        found = [
+            network.predict_on_batch(pictures[start : start + _BATCH_SIZE].astype(np.float32))
+            for start in range(0, len(pictures), _BATCH_SIZE)
+        ]
+        return np.degrees(np.concatenate(found))
+
+    return predict
+
+
+def differences(network, predictors, views):
+    """How far each file is from Keras on the same pictures.
+
+    Args:
+      network: (B, S, S, 3) RGB 0..255 -> (B, 3) radians.
+      predictors: dict of name -> function (N, S, S, 3) uint8 -> (N, 3) degrees.
+      views: (N, S, S, 3) uint8.
+
+    Returns:
+      Dict of name -> {max_difference_degrees, mean_difference_degrees}.
+
+    Raises:
+      RankPoseError: if a file's answers are not finite: it is broken, and is not published.
+    """
+    expected = in_degrees(network)(views)
+    rows = {}
+    for name, predict in predictors.items():
+        gap = np.abs(predict(views) - expected)
+        if not np.isfinite(gap).all():
+            raise RankPoseError(
+                f"formats: {name} answers with numbers that are not finite; its conversion is "
+                "broken with these versions of its packages, leave it away with --formats"
+            )
+        rows[name] = {
+            "max_difference_degrees": float(gap.max()),
+            "mean_difference_degrees": float(gap.mean()),
+        }
+    return rows
+
+
+def errors_on(network, predictors, folder, description):
+    """MAE of the model and of every file on a prepared test set, in one pass.
+
+    Keras is judged on the crops as `rankpose_tf.evaluate` does, so that its figure is the one
+    published; the files on the same crops as bytes.
+
+    Returns:
+      The protocol's name, number of pictures, and dict of name -> {yaw, pitch, roll, mean}
+      degrees, "keras" being the model.
+
+    Raises:
+      RankPoseError: if the folder is none of `prepare` or holds no picture to test on.
+    """
+    about = records.read_description(folder)
+    evaluation.count_pictures(folder, about, True)
+    true, found = [], {name: [] for name in ("keras", *predictors)}
+    for batch in _views(folder, description):
+        crops = batch["image"].numpy()
+        true.append(np.degrees(batch["pose"].numpy()))
+        found["keras"].append(np.degrees(network.predict_on_batch(crops)))
+        for name, predict in predictors.items():
+            found[name].append(predict(as_bytes(crops)))
+    true = np.concatenate(true)
+    errors = {
+        name: metrics.summarise(true, np.concatenate(angles))["mae"]
+        for name, angles in found.items()
+    }
+    boxes, scale = about["box_source"], description["crop_scale"]
+    protocol = evaluation.protocol_name(about["protocol_set"], boxes, scale, True)
+    return protocol, len(true), errors
+
+
+def _views(folder, description):
+    return pairs.views(folder, description["input_size"], description["crop_scale"], _BATCH_SIZE)

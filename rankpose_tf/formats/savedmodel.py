@@ -1,0 +1,215 @@
+"""A SavedModel for TF Serving: encoded pictures in, degrees out.
+
+Three signatures, all with a dynamic batch:
+
+    serving_default   image_bytes (B,) string: JPEG or PNG of a face crop, any size
+    image             image (B, H, W, 3) uint8 RGB: face crops, any size
+    crop              image_bytes (B,) string: whole scenes; box (B, 4) float32: the face's
+                      left, top, right, bottom in pixels of the stored picture, which is cropped
+                      as in training
+
+Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool. A row that can't be
+judged (no JPEG or PNG, damaged, over `MAX_PIXELS`, a box without extent) is NaN with valid false,
+and its neighbours in the batch are answered. A JPEG's EXIF rotation is not applied.
+"""
+
+import functools
+import math
+import os
+import pathlib
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rankpose_tf.data import augment, synthetic
+from rankpose_tf.errors import RankPoseError
+
+# What export/serving/batching.config allows; each is warmed up.
+BATCH_SIZES = (1, 4, 16, 32)
+# A picture of 100 kB can claim to be a gigapixel: its header is read before it is decoded.
+MAX_PIXELS = 50_000_000
+OUTPUTS = ("yaw", "pitch", "roll", "valid")
+WARM_UP = "assets.extra/tf_serving_warmup_requests"
+_PICTURE_SIDE = 24
+
+
+def write(network, description, folder):
+    """Writes one version of the servable.
+
+    Weights are stored once: endpoints alone hold them, nothing is tracked beside them.
+
+    Args:
+      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      description: of `model.load_model`; input_size and crop_scale are used.
+      folder: the version's folder; must not exist.
+
+    Raises:
+      RankPoseError: if the protos of TF Serving's warm-up are not installed.
+    """
+    requests = _warm_up_requests()
+    archive = keras.export.ExportArchive()
+    for name, function, specification in _endpoints(network, description):
+        archive.add_endpoint(name, function, input_signature=specification)
+    archive.write_out(str(folder), verbose=False)
+    _write_warm_up(pathlib.Path(folder) / WARM_UP, requests)
+
+
+def _endpoints(network, description):
+    """(name, function, input signature) of each signature."""
+    size, scale = description["input_size"], description["crop_scale"]
+    # One function that all signatures call, so that the graph is stored once too.
+    any_size = [tf.TensorSpec((None, None, None, 3), tf.float32)]
+    network = tf.function(functools.partial(network, training=False), input_signature=any_size)
+    pictures = tf.TensorSpec((None,), tf.string, name="image_bytes")
+    boxes = tf.TensorSpec((None, 4), tf.float32, name="box")
+    arrays = tf.TensorSpec((None, None, None, 3), tf.uint8, name="image")
+
+    def serving_default(image_bytes):
+        return _poses(network, *_readable_crops(image_bytes, None, 1.0, size))
+
+    def image(image):
+        valid = tf.ones(tf.shape(image)[:1], tf.bool)
+        return _poses(network, tf.cast(image, tf.float32), valid)
+
+    def crop(image_bytes, box):
+        return _poses(network, *_readable_crops(image_bytes, box, scale, size))
+
+    return [
+        ("serving_default", serving_default, [pictures]),
+        ("image", image, [arrays]),
+        ("crop", crop, [pictures, boxes]),
+    ]
+
+
+def _poses(network, crops, valid):
+    """Named outputs in degrees; NaN where a row is not valid."""
+    degrees = network(crops) * (180.0 / math.pi)
+    degrees = tf.where(valid[:, tf.newaxis], degrees, math.nan)
+    yaw, pitch, roll = tf.unstack(degrees, axis=1)
+    return {"yaw": yaw, "pitch": pitch, "roll": roll, "valid": valid}
+
+
+def _readable_crops(image_bytes, boxes, scale, size):
+    """Crops of the pictures that can be read.
+
+    A graph has no exceptions: a decoder that fails would fail the call, and with it every
+    picture that the server has batched. A data set can leave out the elements that fail, and
+    decodes the others in parallel.
+
+    Args:
+      image_bytes: (B,) string.
+      boxes: (B, 4) pixels; None takes whole pictures.
+      scale: side of the square over the box's longer side.
+      size: side of the crops, pixels.
+
+    Returns:
+      (B, size, size, 3) float32, black where a picture can't be read; and (B,) bool.
+    """
+    count = tf.size(image_bytes, out_type=tf.int64)
+
+    def crop(index):
+        picture = _decode(image_bytes[index])
+        if boxes is None:
+            sides = tf.shape(picture)[1::-1]
+            box = tf.cast(tf.concat([tf.zeros_like(sides), sides], axis=0), tf.float32)
+        else:
+            box = _checked(boxes[index])
+        return index, augment.crop_and_resize(picture, augment.square_around(box, scale), size)
+
+    readable = tf.data.Dataset.range(count).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
+    # One row more, so that there is something to stack where no picture can be read.
+    last = tf.data.Dataset.from_tensors((count, tf.zeros((size, size, 3))))
+    rows = readable.ignore_errors().concatenate(last).batch(count + 1)
+    indices, crops = rows.get_single_element()
+    crops = tf.scatter_nd(indices[:, tf.newaxis], crops, (count + 1, size, size, 3))[:-1]
+    valid = tf.scatter_nd(indices[:, tf.newaxis], tf.ones_like(indices), (count + 1,))[:-1]
+    return tf.ensure_shape(crops, (None, size, size, 3)), valid > 0
+
+
+def _decode(content):
+    """(H, W, 3) uint8 of a JPEG or PNG that is not too large."""
+    with tf.control_dependencies([tf.debugging.Assert(_pixels(content) <= MAX_PIXELS, [content])]):
+        return augment.decode(tf.identity(content))
+
+
+def _pixels(content):
+    """Number of pixels that the header of a JPEG or PNG tells; an error for anything else."""
+    def of_jpeg():
+        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.int64))
+
+    def of_png():
+        # Eight bytes of signature, then length and name of the first chunk, width and height.
+        signature = tf.equal(tf.strings.substr(content, 0, 8), b"\x89PNG\r\n\x1a\n")
+        with tf.control_dependencies([tf.debugging.Assert(signature, ["neither JPEG nor PNG"])]):
+            sides = tf.strings.substr(content, 16, 8)
+        return tf.reduce_prod(tf.cast(tf.io.decode_raw(sides, tf.int32, False), tf.int64))
+
+    return tf.cond(tf.io.is_jpeg(content), of_jpeg, of_png)
+
+
+def _checked(box):
+    """The box (4,), or an error where it has no extent or is not finite."""
+    fits = tf.reduce_all(tf.math.is_finite(box)) & tf.reduce_all(box[2:] > box[:2])
+    with tf.control_dependencies([tf.debugging.Assert(fits, [box])]):
+        return tf.identity(box)
+
+
+def _warm_up_requests():
+    """PredictionLogs, serialised: every signature at every batch size.
+
+    The first call of a signature at a batch size costs a second or more; the server makes these
+    calls before it says that it is ready.
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2
+    except ImportError as error:
+        raise RankPoseError(
+            "formats: savedmodel needs the package tensorflow-serving-api for its warm-up "
+            'requests; pip install "rankpose_tf[serving]"'
+        ) from error
+    picture, box = synthetic.render(0, (0.0, 0.0, 0.0), _PICTURE_SIDE)
+    content = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
+    logs = []
+    for count in BATCH_SIZES:
+        for signature, inputs in (
+            ("serving_default", {"image_bytes": [content] * count}),
+            ("image", {"image": np.stack([picture[::3, ::3]] * count)}),
+            ("crop", {"image_bytes": [content] * count, "box": np.stack([box] * count)}),
+        ):
+            log = prediction_log_pb2.PredictionLog()
+            log.predict_log.request.model_spec.name = "rankpose"
+            log.predict_log.request.model_spec.signature_name = signature
+            for name, value in inputs.items():
+                log.predict_log.request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            logs.append(log.SerializeToString())
+    return logs
+
+
+def _write_warm_up(path, requests):
+    os.makedirs(path.parent)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for request in requests:
+            writer.write(request)
+
+
+def predictor(folder, threads=None):
+    """What the signature `image` says, as a function.
+
+    Args:
+      folder: the version's folder.
+      threads: unused; TensorFlow's threads are the process's.
+
+    Returns:
+      Function (N, H, W, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
+    """
+    del threads
+    # The function holds the loaded object too: its variables would die with it.
+    loaded = tf.saved_model.load(str(folder))
+
+    def predict(pictures):
+        found = loaded.signatures["image"](image=tf.constant(pictures))
+        return np.stack([found[name].numpy() for name in OUTPUTS[:3]], axis=1)
+
+    return predict
