@@ -9,6 +9,7 @@ from rankpose_tf import model
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import savedmodel
+from tests import session_loader
 
 SIZE = 32
 # What the outputs of one network may differ by when its graph is arranged anew.
@@ -140,6 +141,24 @@ def test_every_signature_is_warmed_up_at_every_batch_size(folder, loaded):
         for signature in ("serving_default", "image", "crop")
         for count in savedmodel.BATCH_SIZES
     }
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "image", "crop"])
+def test_the_loader_of_the_server_answers_as_python_does(folder, loaded, scenes, signature):
+    """Through the C++ loader: there a SavedModel can fail on every call and still load here."""
+    pictures, boxes = scenes
+    inputs = {
+        "serving_default": {"image_bytes": [*pictures, b"broken"]},
+        "image": {"image": np.stack([synthetic.render(i, (0.3, 0, 0), 50)[0] for i in range(3)])},
+        "crop": {"image_bytes": [*pictures, b"broken"], "box": np.concatenate([boxes, boxes[:1]])},
+    }[signature]
+    with session_loader.Session(folder) as session:
+        found = session.run(signature, inputs)
+    expected = loaded.signatures[signature](
+        **{name: tf.constant(value) for name, value in inputs.items()}
+    )
+    np.testing.assert_array_equal(found["valid"], expected["valid"])
+    np.testing.assert_allclose(angles(found), angles(expected), atol=DEGREES)
 
 
 def test_names_and_types_of_inputs_and_outputs(loaded):

@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.errors import RankPoseError
+from rankpose_tf.formats import folded
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)
@@ -49,6 +50,7 @@ def write(network, description, folder):
       RankPoseError: if the protos of TF Serving's warm-up are not installed.
     """
     requests = _warm_up_requests()
+    network = folded.fold(network)
     archive = keras.export.ExportArchive()
     for name, function, specification in _endpoints(network, description):
         archive.add_endpoint(name, function, input_signature=specification)
@@ -122,10 +124,18 @@ def _readable_crops(image_bytes, boxes, scale, size):
     # One row more, so that there is something to stack where no picture can be read.
     last = tf.data.Dataset.from_tensors((count, tf.zeros((size, size, 3))))
     rows = readable.ignore_errors().concatenate(last).batch(count + 1)
-    indices, crops = rows.get_single_element()
+    indices, crops = rows.with_options(_without_tuning()).get_single_element()
     crops = tf.scatter_nd(indices[:, tf.newaxis], crops, (count + 1, size, size, 3))[:-1]
     valid = tf.scatter_nd(indices[:, tf.newaxis], tf.ones_like(indices), (count + 1,))[:-1]
     return tf.ensure_shape(crops, (None, size, size, 3)), valid > 0
+
+
+def _without_tuning():
+    """Options of a data set that lives for one call: tuning it took longer than using it."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
 
 
 def _decode(content):
@@ -170,13 +180,16 @@ def _warm_up_requests():
             'requests; pip install "rankpose_tf[serving]"'
         ) from error
     picture, box = synthetic.render(0, (0.0, 0.0, 0.0), _PICTURE_SIDE)
-    content = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+    # The others are as small as can be: what is warmed up is the graph at a batch size.
+    png = cv2.imencode(".png", np.zeros_like(picture))[1].tobytes()
     logs = []
     for count in BATCH_SIZES:
+        contents = [jpeg] + [png] * (count - 1)
         for signature, inputs in (
-            ("serving_default", {"image_bytes": [content] * count}),
-            ("image", {"image": np.stack([picture[::3, ::3]] * count)}),
-            ("crop", {"image_bytes": [content] * count, "box": np.stack([box] * count)}),
+            ("serving_default", {"image_bytes": contents}),
+            ("image", {"image": np.stack([picture[::4, ::4]] * count)}),
+            ("crop", {"image_bytes": contents, "box": np.stack([box] * count)}),
         ):
             log = prediction_log_pb2.PredictionLog()
             log.predict_log.request.model_spec.name = "rankpose"
