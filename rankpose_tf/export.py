@@ -1,0 +1,50 @@
+"""Turns a trained model into what production needs: TF Serving, phones, ONNX, OpenVINO.
+
+    python -m rankpose_tf.export --model=RUN --out=DIR --calibration_data=PREPARED
+"""
+
+from absl import flags
+
+from rankpose_tf import command, exporting
+from rankpose_tf.errors import RankPoseError
+
+_MODEL = flags.DEFINE_string("model", "", "Workdir of rankpose_tf.train, or a .keras file.")
+_OUT = flags.DEFINE_string("out", "", "New folder, or that of an earlier export to add to.")
+_FORMATS = flags.DEFINE_list(
+    "formats",
+    list(exporting.DEFAULT_FORMATS),
+    f"Some of {', '.join([*exporting.FORMATS, *exporting.GROUPS])}.",
+)
+_VERSION = flags.DEFINE_integer(
+    "version", None, "Version folder of the SavedModel; default: the next free integer."
+)
+_CALIBRATION_DATA = flags.DEFINE_string(
+    "calibration_data", "", "Prepared training views, to calibrate full int8 and compare on."
+)
+_CALIBRATION_VIEWS = flags.DEFINE_integer(
+    "calibration_views", 300, "How many of them full int8 is calibrated on.", lower_bound=1
+)
+_EVAL_DATA = flags.DEFINE_string("eval_data", "", "Prepared test set to report an MAE on.")
+_LATENCY = flags.DEFINE_boolean("latency", True, "Measure how long each file takes a picture.")
+
+
+def main(argv):
+    del argv
+    for flag, kind in ((_MODEL, "WORKDIR or FILE.keras"), (_OUT, "FOLDER")):
+        if not flag.value:
+            raise RankPoseError(f"{flag.name}: pass --{flag.name}={kind}")
+    report = exporting.export(
+        model=_MODEL.value,
+        out=_OUT.value,
+        formats=_FORMATS.value,
+        version=_VERSION.value,
+        calibration_data=_CALIBRATION_DATA.value or None,
+        calibration_views=_CALIBRATION_VIEWS.value,
+        eval_data=_EVAL_DATA.value or None,
+        time_files=_LATENCY.value,
+    )
+    print(f"{exporting.table(report)}\n\n{_OUT.value}/{exporting.REPORT}")
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,221 @@
+"""TFLite files: parity with Keras, operators, signatures, sizes, what they say of themselves."""
+
+import json
+import math
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from rankpose_tf import layers, model
+from rankpose_tf.data import synthetic
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.formats import tflite, tflite_metadata
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def network(small_model):
+    return model.load_model(small_model)
+
+
+@pytest.fixture(scope="module")
+def heads():
+    poses = np.random.default_rng(1).uniform(-0.8, 0.8, (210, 3))
+    return np.stack([synthetic.render(i, pose, SIZE)[0] for i, pose in enumerate(poses)])
+
+
+@pytest.fixture(scope="module")
+def written(network, heads, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tflite")
+    for variant in tflite.VARIANTS:
+        tflite.write(*network, variant, folder / f"{variant}.tflite", heads)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(network, heads):
+    return np.degrees(network[0].predict_on_batch(heads[:20].astype(np.float32)))
+
+
+def interpreter(path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(model_path=str(path), num_threads=1)
+
+
+@pytest.mark.parametrize(
+    ("variant", "degrees"), [("fp32", 1e-3), ("fp16", 0.05), ("int8_dynamic", 1.5), ("int8", 2.5)]
+)
+def test_each_precision_is_as_near_to_keras_as_it_can_be(
+    written, heads, expected, variant, degrees
+):
+    found = tflite.predictor(written / f"{variant}.tflite", 1)(heads[:20])
+    assert np.abs(found - expected).max() < degrees
+    # A file whose answers were those of zeros or of other pictures would pass a loose bound.
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("variant", tflite.VARIANTS)
+def test_operators_are_builtin_and_none_is_flex_or_select(written, variant):
+    names = tflite_metadata.operators((written / f"{variant}.tflite").read_bytes())
+    assert "CONV_2D" in names and "DEPTHWISE_CONV_2D" in names
+    assert not [name for name in names if name.startswith(("Flex", "SELECT")) or name == "CUSTOM"]
+    assert all(name.isupper() for name in names)
+
+
+def test_batch_normalisation_is_folded_into_the_convolutions(written):
+    names = tflite_metadata.operators((written / "fp32.tflite").read_bytes())
+    # What is left to multiply and add: pixels, degrees, 1 + x, and the residual blocks.
+    assert names.count("MUL") <= 2 * 3
+    assert names.count("ADD") <= 2 * (5 + 2)
+
+
+@pytest.mark.parametrize("variant", tflite.VARIANTS)
+def test_signatures_have_names_types_and_shapes(written, variant):
+    opened = interpreter(written / f"{variant}.tflite")
+    assert set(opened.get_signature_list()) == {"predict", "predict_batch"}
+    for name, batch in (("predict", 1), ("predict_batch", -1)):
+        runner = opened.get_signature_runner(name)
+        (image,) = runner.get_input_details().values()
+        assert image["dtype"] == np.uint8
+        assert list(image["shape_signature"]) == [batch, SIZE, SIZE, 3]
+        outputs = runner.get_output_details()
+        assert set(outputs) == {"yaw", "pitch", "roll"}
+        assert {output["dtype"] for output in outputs.values()} == {np.float32}
+
+
+@pytest.mark.parametrize("variant", tflite.VARIANTS)
+def test_a_batch_is_answered_as_its_pictures_are_one_by_one(written, heads, variant):
+    path = written / f"{variant}.tflite"
+    alone = tflite.predictor(path, 1)(heads[:5])
+    together = interpreter(path).get_signature_runner("predict_batch")(image=heads[:5])
+    found = np.stack([together[name] for name in ("yaw", "pitch", "roll")], axis=1)
+    # The dynamic one chooses a scale for the whole batch.
+    np.testing.assert_allclose(found, alone, atol=1.5 if variant == "int8_dynamic" else 1e-3)
+
+
+def test_both_signatures_share_the_weights(written, network):
+    weights = sum(4 * int(np.prod(weight.shape)) for weight in network[0].weights)
+    assert 0.95 * weights < (written / "fp32.tflite").stat().st_size < 1.05 * weights
+
+
+def test_smaller_precisions_are_smaller(written):
+    sizes = {v: (written / f"{v}.tflite").stat().st_size for v in tflite.VARIANTS}
+    assert sizes["fp16"] < 0.55 * sizes["fp32"]
+    # The tower of 32 pixels has fewer weights to save on than that of 64, which comes to 0.285.
+    assert sizes["int8"] < 0.31 * sizes["fp32"]
+
+
+def test_full_int8_computes_its_convolutions_in_8_bits_and_its_output_layer_in_float(written):
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    content = (written / "int8.tflite").read_bytes()
+    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(content, 0)).subgraphs[0]
+    names = tflite_metadata.operators(content)[: len(graph.operators)]
+    kinds = {
+        name: {
+            graph.tensors[tensor].type
+            for used, other in zip(graph.operators, names, strict=True)
+            if other == name
+            for tensor in used.outputs
+        }
+        for name in names
+    }
+    for name in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD"):
+        assert kinds[name] == {schema.TensorType.INT8}
+    for name in ("L2_NORMALIZATION", "FULLY_CONNECTED", "ATAN2"):
+        assert kinds[name] == {schema.TensorType.FLOAT32}
+
+
+@pytest.mark.parametrize("count", [0, 199])
+def test_full_int8_needs_enough_views(network, heads, tmp_path, count):
+    with pytest.raises(RankPoseError, match=f"calibration: .*at least 200.*received {count}"):
+        tflite.write(*network, "int8", tmp_path / "a.tflite", heads[:count])
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_precision_is_named(network, tmp_path):
+    with pytest.raises(RankPoseError, match="variant: expected one of fp32.*'int4'"):
+        tflite.write(*network, "int4", tmp_path / "a.tflite")
+
+
+def test_a_file_says_what_it_is(written, network):
+    path = written / "int8.tflite"
+    about = tflite_metadata.read(path)
+    assert about["labels"] == ["yaw", "pitch", "roll"]
+    assert about["unit"] == "degrees"
+    assert about["input_size"] == SIZE
+    assert about["crop_scale"] == network[1]["crop_scale"]
+    assert about["variant"] == "int8"
+    assert {"version", "licence", "signs", "crop", "input"} <= set(about)
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("rankpose.json")) == about
+
+
+def test_a_foreign_file_is_refused(tmp_path):
+    (tmp_path / "a.tflite").write_bytes(b"not a model")
+    with pytest.raises(RankPoseError, match="not a .tflite file of rankpose_tf.export"):
+        tflite_metadata.read(tmp_path / "a.tflite")
+    with pytest.raises(RankPoseError, match="not a .tflite file of rankpose_tf.export"):
+        tflite_metadata.read(tmp_path / "absent.tflite")
+
+
+def test_a_flex_operator_is_found_and_refused():
+    """tf.acos has no builtin operator: the file that Select operators allow must not pass."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), tf.float32)])
+    def arccos(x):
+        return tf.acos(x)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([arccos.get_concrete_function()])
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+    ]
+    try:
+        content = converter.convert()
+    except Exception:  # Not convertible at all is as good an answer.
+        return
+    with pytest.raises(RankPoseError, match="Acos"):
+        tflite._require_builtin_operators(content)
+
+
+@pytest.mark.parametrize("transform", layers.TRANSFORMS)
+@pytest.mark.parametrize("variant", ["fp32", "int8"])
+def test_each_transform_converts_and_keeps_its_range(tmp_path, heads, transform, variant):
+    """The output layer alone, on features that reach its borders: +-90 degrees and none."""
+    image = keras.Input((None, None, 3), name="image")
+    features = keras.layers.Resizing(1, 1, name="mean")(image)
+    features = keras.layers.Rescaling(1 / 127.5, -1.0)(keras.layers.Flatten()(features))
+    features = keras.layers.Activation("linear", name="features")(features)
+    head = layers.NormalizedDense(3, transform, name="pose")
+    network = keras.Model(image, head(features))
+    head.kernel.assign(np.eye(3))
+    description = {"input_size": 8, "crop_scale": 1.4}
+    corners = np.zeros((7, 8, 8, 3), np.uint8)
+    for index, colour in enumerate(
+        [(255, 127, 128), (127, 0, 128), (128, 128, 255), (0, 0, 0), (255, 255, 255),
+         (9, 200, 77), (190, 60, 100)]
+    ):
+        corners[index] = colour
+    path = tmp_path / "head.tflite"
+    views = np.repeat(corners, 30, axis=0)
+    tflite.write(network, description, variant, path, views)
+    expected = np.degrees(network.predict_on_batch(corners.astype(np.float32)))
+    found = tflite.predictor(path, 1)(corners)
+    assert math.degrees(math.pi / 2) + 1e-3 >= np.abs(found).max() or transform == "linear"
+    # In full int8 the colours are rounded to 8 bits once more.
+    np.testing.assert_allclose(found, expected, atol=1e-3 if variant == "fp32" else 1.5)
+
+
+def test_without_the_runtime_the_missing_package_is_named(written, monkeypatch):
+    import sys
+
+    for name in [n for n in sys.modules if n.startswith("ai_edge_litert")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(RankPoseError, match=r"ai-edge-litert.*rankpose_tf\[ondevice\]"):
+        tflite.predictor(written / "fp32.tflite", 1)
