@@ -1,0 +1,87 @@
+"""OpenVINO's IR, float32, from the folded SavedModel: an .xml with the graph, a .bin with weights.
+
+The model is read by OpenVINO's own TensorFlow frontend through `Core.read_model`, which, unlike
+`openvino.convert_model`, sends no telemetry.
+"""
+
+import importlib
+import pathlib
+import tempfile
+
+from rankpose_tf import files
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.formats import folded
+from rankpose_tf.formats.onnx import metadata
+
+
+def write(network, description, path):
+    """Writes an OpenVINO model, whole or not at all.
+
+    Args:
+      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      description: what `load_model` returned with it; its input_size is S.
+      path: where to, ending in .xml; the weights go beside it, ending in .bin. Input there: image
+        (B, S, S, 3) uint8 RGB; outputs: yaw, pitch, roll, each (B,) float32 degrees; rt_info
+        "rankpose" as in `onnx.metadata`.
+
+    Raises:
+      RankPoseError: if the path ends otherwise, or openvino is not installed.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".xml":
+        raise RankPoseError(f"path: expected a name ending in .xml, received {path.name!r}")
+    openvino = _package()
+    with tempfile.TemporaryDirectory() as scratch:
+        source = pathlib.Path(scratch) / "folded"
+        folded.write(network, description, source)
+        model = openvino.Core().read_model(source)
+        # Read from a signature, the outputs come in the order of a hash table.
+        results = [model.output(angle).get_node() for angle in folded.ANGLES]
+        model = openvino.Model(results, model.get_parameters(), "rankpose")
+        for key, value in metadata(description).items():
+            model.set_rt_info(value, ["rankpose", key])
+        # The weights get their place first: an .xml is never without its .bin.
+        with (
+            files.replaced(path) as graph,
+            files.replaced(path.with_suffix(".bin")) as weights,
+        ):
+            openvino.serialize(model, str(graph), str(weights))
+
+
+def predictor(path, threads):
+    """Compiles an OpenVINO model for the CPU.
+
+    Args:
+      path: the .xml that `write` made.
+      threads: threads of the whole inference, at least 1.
+
+    Returns:
+      Function: (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
+
+    Raises:
+      RankPoseError: if openvino is not installed.
+    """
+    openvino = _package()
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Of CPUs with bfloat16, which it would use unasked.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+
+    def run(images):
+        found = request.infer({"image": images})
+        return [found[angle] for angle in folded.ANGLES]
+
+    return folded.batched(run)
+
+
+def _package():
+    try:
+        return importlib.import_module("openvino")
+    except ImportError as error:
+        raise RankPoseError(
+            f"formats: openvino needs the package openvino, which can't be imported ({error}); "
+            'install it with pip install "rankpose_tf[openvino]"'
+        ) from error
