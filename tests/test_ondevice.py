@@ -10,7 +10,7 @@ import pytest
 
 from rankpose_tf import model
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.formats import tflite
+from rankpose_tf.formats import tflite, tflite_metadata
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "export" / "ondevice" / "predict.py"
 
@@ -40,11 +40,59 @@ def test_the_crop_is_that_of_training(script, height, width, box, scale):
     assert np.abs(found - expected).max() <= 0.51
 
 
+@pytest.fixture(scope="module")
+def path(small_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ondevice") / "rankpose_fp32.tflite"
+    tflite.write(*model.load_model(small_model), "fp32", path)
+    return path
+
+
+def test_a_file_is_described_without_the_package(script, path):
+    assert script["read_metadata"](str(path)) == tflite_metadata.read(path)
+
+
+def test_ppm_and_npy_need_no_pillow(script, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    picture = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)
+    np.save(tmp_path / "a.npy", picture)
+    (tmp_path / "a.ppm").write_bytes(b"P6\n# by hand\n5 7\n255\n" + picture.tobytes())
+    for name in ("a.npy", "a.ppm"):
+        assert np.array_equal(script["read_picture"](str(tmp_path / name)), picture)
+    with pytest.raises(SystemExit, match="needs Pillow .pip install pillow"):
+        script["read_picture"](str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("content", [b"P5 1 1 255\n0", b"P6 9 9 255\n0", b"P6 1 1 65535\n000000"])
+def test_a_ppm_that_is_none_is_refused(script, tmp_path, content):
+    (tmp_path / "a.ppm").write_bytes(content)
+    with pytest.raises(SystemExit, match="picture: can't read"):
+        script["read_picture"](str(tmp_path / "a.ppm"))
+
+
+def test_an_array_that_is_no_picture_is_refused(script, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(SystemExit, match=r"expected \(H, W, 3\) uint8.*float32"):
+        script["read_picture"](str(tmp_path / "a.npy"))
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2,3", "a,b,c,d", "5,5,5,9", "0,9,9,1", "0,0,nan,1", "0,0,inf,1"]
+)
+def test_a_box_that_is_none_is_refused(script, text):
+    with pytest.raises(SystemExit, match="box: expected"):
+        script["parse_box"](text)
+
+
+@pytest.mark.parametrize("name", ["absent.tflite", "a.tflite"])
+def test_a_model_that_is_none_is_refused(script, tmp_path, name):
+    (tmp_path / "a.tflite").write_bytes(b"none")
+    with pytest.raises(SystemExit, match="not a .tflite file of rankpose_tf.export"):
+        script["read_metadata"](str(tmp_path / name))
+
+
 @pytest.mark.end_to_end
-def test_it_runs_where_tensorflow_can_not_be_imported(small_model, tmp_path):
-    network, description = model.load_model(small_model)
-    path = tmp_path / "rankpose_fp32.tflite"
-    tflite.write(network, description, "fp32", path)
+def test_it_runs_where_tensorflow_can_not_be_imported(small_model, path, tmp_path):
+    network, _ = model.load_model(small_model)
     picture, box = synthetic.render(3, (0.5, -0.2, 0.1), 100)
     np.save(tmp_path / "head.npy", picture)
     program = (

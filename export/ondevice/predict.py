@@ -5,26 +5,68 @@
 
 The box is the face's (left, top, right, bottom in pixels, as tight as landmarks are); without one
 the picture counts as cropped already. Pillow is needed for pictures other than .npy (an
-(H, W, 3) uint8 RGB array).
+(H, W, 3) uint8 RGB array) and .ppm (binary, P6, 8 bits).
 """
 
 import argparse
 import json
+import re
 import zipfile
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+
+
+def read_metadata(path):
+    """What a .tflite file of rankpose_tf.export says of itself, a dict; the standard library."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("rankpose.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise SystemExit(
+            f"error: model: {path!r} is not a .tflite file of rankpose_tf.export ({error})"
+        ) from error
 
 
 def read_picture(path):
     """(H, W, 3) uint8 RGB, upright."""
-    if path.endswith(".npy"):
-        return np.load(path)
+    try:
+        if path.endswith(".npy"):
+            picture = np.load(path)
+        elif path.endswith(".ppm"):
+            picture = _read_ppm(path)
+        else:
+            picture = _read_with_pillow(path)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"error: picture: can't read {path!r} ({error})") from error
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise SystemExit(
+            f"error: picture: expected (H, W, 3) uint8, received {picture.shape} {picture.dtype}"
+        )
+    return picture
+
+
+def _read_ppm(path):
+    with open(path, "rb") as stream:
+        content = stream.read()
+    gap = rb"(?:\s+|#[^\n]*\n)+"
+    header = re.match(rb"P6" + gap + rb"(\d+)" + gap + rb"(\d+)" + gap + rb"255\s", content)
+    if not header:
+        raise ValueError("expected a binary PPM of 8 bits: P6, width, height, 255")
+    width, height = (int(side) for side in header.groups())
+    pixels = np.frombuffer(content, np.uint8, offset=header.end(), count=3 * width * height)
+    return pixels.reshape(height, width, 3)
+
+
+def _read_with_pillow(path):
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
-        raise SystemExit(f"error: reading {path!r} needs Pillow; pip install pillow") from error
-    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+        raise SystemExit(
+            f"error: reading {path!r} needs Pillow (pip install pillow); without it pass a .npy or "
+            ".ppm file"
+        ) from error
+    with Image.open(path) as picture:
+        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def crop(picture, box, crop_scale, size):
@@ -52,6 +94,31 @@ def _weights(length, start, side, size):
     return weights / np.maximum(weights.sum(1, keepdims=True), 1e-6) * inside[:, None]
 
 
+def parse_box(text):
+    """LEFT,TOP,RIGHT,BOTTOM as four numbers."""
+    try:
+        left, top, right, bottom = (float(edge) for edge in text.split(","))
+    except ValueError:
+        raise SystemExit(
+            f"error: box: expected LEFT,TOP,RIGHT,BOTTOM in pixels, received {text!r}"
+        ) from None
+    if not (np.isfinite([left, top, right, bottom]).all() and left < right and top < bottom):
+        raise SystemExit(f"error: box: expected LEFT < RIGHT and TOP < BOTTOM, received {text!r}")
+    return left, top, right, bottom
+
+
+def open_model(path, threads):
+    """The signature `predict`: image=(1, S, S, 3) uint8 RGB -> dict of yaw, pitch, roll, (1,)."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise SystemExit(
+            "error: running a .tflite file needs ai-edge-litert; pip install ai-edge-litert"
+        ) from error
+    interpreter = Interpreter(model_path=path, num_threads=threads)
+    return interpreter.get_signature_runner("predict")
+
+
 def main():
     """Prints yaw, pitch and roll in degrees."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -60,16 +127,14 @@ def main():
     parser.add_argument("--box", help="left,top,right,bottom of the face, pixels")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    with zipfile.ZipFile(arguments.model) as archive:
-        about = json.loads(archive.read("rankpose.json"))
+    about = read_metadata(arguments.model)
     picture = read_picture(arguments.picture)
     if arguments.box:
-        box, scale = [float(edge) for edge in arguments.box.split(",")], about["crop_scale"]
+        box, scale = parse_box(arguments.box), about["crop_scale"]
     else:
         box, scale = (0, 0, picture.shape[1], picture.shape[0]), 1.0
     face = crop(picture, box, scale, about["input_size"])
-    interpreter = Interpreter(model_path=arguments.model, num_threads=arguments.threads)
-    angles = interpreter.get_signature_runner("predict")(image=face[np.newaxis])
+    angles = open_model(arguments.model, arguments.threads)(image=face[np.newaxis])
     print(" ".join(f"{name} {angles[name][0]:.2f}" for name in about["labels"]))
 
 

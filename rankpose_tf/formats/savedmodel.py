@@ -23,6 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rankpose_tf import files
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import folded
@@ -33,6 +34,8 @@ BATCH_SIZES = (1, 4, 16, 32)
 MAX_PIXELS = 50_000_000
 OUTPUTS = ("yaw", "pitch", "roll", "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
+# Beside it, where the server looks for nothing else: what rankpose_tf.load has to know.
+DESCRIPTION = "assets.extra/rankpose.json"
 _PICTURE_SIDE = 24
 
 
@@ -56,6 +59,7 @@ def write(network, description, folder):
         archive.add_endpoint(name, function, input_signature=specification)
     archive.write_out(str(folder), verbose=False)
     _write_warm_up(pathlib.Path(folder) / WARM_UP, requests)
+    files.write_json(pathlib.Path(folder) / DESCRIPTION, description)
 
 
 def _endpoints(network, description):

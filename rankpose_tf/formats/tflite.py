@@ -10,17 +10,23 @@ tower's size, and give `yaw`, `pitch`, `roll`, float32 degrees. Builtin operator
     int8           weights and activations in 8 bits, calibrated on training views; the output
                    layer stays in float, because 8 bits of its features' length and of its angle's
                    cosine cost 7 degrees, and it takes no time
+
+The outputs lie in the order yaw, pitch, roll in every file, for runtimes that count instead of
+asking for names: the converter itself gives them in the order yaw, roll, pitch.
+
+TensorFlow and Keras are imported to convert, not to run a file.
 """
 
 import math
+import pathlib
 import tempfile
 
-import keras
 import numpy as np
 
-from rankpose_tf import files, layers
+from rankpose_tf import files
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import tflite_metadata
+from rankpose_tf.metrics import ANGLES
 
 VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")
 SIGNATURES = {"predict": 1, "predict_batch": None}
@@ -41,35 +47,57 @@ def write(network, description, variant, path, calibration=None):
       description: of `model.load_model`; it goes into the file.
       variant: one of VARIANTS.
       path: where to, ending in .tflite.
-      calibration: (N, S, S, 3) uint8 training views, N >= 200; for int8 alone.
+      calibration: real training views, (N, S, S, 3) uint8 or an iterable of N such views,
+        N >= 200; for int8 alone.
 
     Raises:
-      RankPoseError: for another variant, too few views, or a file that is not what was asked for.
+      RankPoseError: for another variant, too few or other views, or a file that is not what was
+        asked for.
     """
     if variant not in VARIANTS:
         raise RankPoseError(f"variant: expected one of {', '.join(VARIANTS)}, received {variant!r}")
-    count = 0 if calibration is None else len(calibration)
-    if variant == "int8" and count < FEWEST_CALIBRATION_VIEWS:
-        raise RankPoseError(
-            f"calibration: int8 needs at least {FEWEST_CALIBRATION_VIEWS} real training views, "
-            f"received {count}; pass a larger --calibration_data or --calibration_views"
-        )
-    content = _converted(network, description["input_size"], variant, calibration)
+    size = description["input_size"]
+    views = _checked_views(calibration, size) if variant == "int8" else None
+    content = _converted(network, size, variant, views)
     _require_builtin_operators(content)
+    content = tflite_metadata.finished(content, description, variant)
     with files.replaced(path) as beside:
         beside.write_bytes(content)
         tflite_metadata.append(beside, description, variant)
 
 
+def _checked_views(calibration, size):
+    """The views as an array, if there are enough of the model's size."""
+    views = [] if calibration is None else [np.asarray(view) for view in calibration]
+    if len(views) < FEWEST_CALIBRATION_VIEWS:
+        raise RankPoseError(
+            f"calibration: int8 needs at least {FEWEST_CALIBRATION_VIEWS} real training views, "
+            f"received {len(views)}; pass a larger --calibration_data or --calibration_views"
+        )
+    for view in views:
+        if view.shape != (size, size, 3) or view.dtype != np.uint8:
+            raise RankPoseError(
+                f"calibration: expected views of ({size}, {size}, 3) uint8, received "
+                f"{view.shape} {view.dtype}; crop them as in evaluation"
+            )
+    return np.stack(views)
+
+
 def _converted(network, size, variant, calibration):
+    import keras
     import tensorflow as tf
 
+    start, scale, offset, kind = network.input, 1.0, 0.0, tf.uint8
+    rescaling = _rescaling(network) if variant == "int8" else None
+    if rescaling is not None:
+        start, scale, offset = rescaling.output, rescaling.scale, rescaling.offset
+        kind = tf.float32
     with tempfile.TemporaryDirectory() as folder:
         # Through a SavedModel: from_concrete_functions writes a broken file for a Keras 3 model.
         archive = keras.export.ExportArchive()
-        pose = _pose_function(network, variant)
+        pose = _pose_function(network, start, variant)
         for name, batch in SIGNATURES.items():
-            image = tf.TensorSpec((batch, size, size, 3), tf.uint8, name="image")
+            image = tf.TensorSpec((batch, size, size, 3), kind, name="image")
             archive.add_endpoint(name, pose, input_signature=[image])
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(
@@ -80,18 +108,52 @@ def _converted(network, size, variant, calibration):
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if variant == "fp16":
             converter.target_spec.supported_types = [tf.float16]
-        if variant == "int8":
+        if variant != "int8":
+            return converter.convert()
+        if rescaling is None:
             return _quantised(converter, calibration)
-        return converter.convert()
+        calibration = calibration.copy()
+        # Every shade counts, even where the views lack the darkest or brightest: the input's
+        # quantisation comes from its range.
+        calibration[0, 0, 0], calibration[0, 0, 1] = 0, 255
+        return tflite_metadata.taking_bytes(_quantised(converter, calibration, scale, offset))
 
 
-def _quantised(converter, calibration):
-    """Full int8 but for `_FLOAT_OPERATORS`; the debugger is how TFLite leaves operators out."""
+def _rescaling(network):
+    """The layer that brings pixels to -1..1, if it is the first after the resizing.
+
+    In full int8 it costs three operations and half a bit or more of the picture, while the
+    quantisation of a uint8 input, (x - zero point) * scale, says the same for nothing. The
+    offset is -127.5 steps, a zero point is whole: the picture is half a shade brighter or darker.
+    """
+    import keras
+
+    from rankpose_tf import layers
+
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Rescaling) and np.ndim(layer.scale) == 0:
+            before = layer.input._keras_history.operation
+            if isinstance(before, layers.AntialiasedResize):
+                return layer
+    return None
+
+
+def _quantised(converter, calibration, scale=None, offset=0.0):
+    """Full int8 but for `_FLOAT_OPERATORS`; the debugger is how TFLite leaves operators out.
+
+    Args:
+      converter: of the SavedModel.
+      calibration: (N, S, S, 3) uint8.
+      scale: float pictures are fed, calibration * scale + offset; None feeds uint8.
+      offset: see there.
+    """
     import tensorflow as tf
 
     def views():
         for name in SIGNATURES:
             for view in calibration:
+                if scale is not None:
+                    view = view.astype(np.float32) * scale + offset
                 yield name, {"image": view[np.newaxis]}
 
     converter.representative_dataset = views
@@ -102,18 +164,18 @@ def _quantised(converter, calibration):
     return debugger.get_nondebug_quantized_model()
 
 
-def _pose_function(network, variant):
-    """uint8 pictures -> named degrees."""
+def _pose_function(network, start, variant):
+    """What `start`, a tensor of the network, takes -> named degrees."""
+    import keras
     import tensorflow as tf
 
     head = network.get_layer("pose")
-    features = keras.Model(network.input, network.get_layer("features").output)
+    features = keras.Model(start, network.get_layer("features").output)
 
     def pose(image):
         found = features(tf.cast(image, tf.float32), training=False)
         radians = _float_head(head, found) if variant == "int8" else head(found)
-        yaw, pitch, roll = tf.unstack(radians * (180.0 / math.pi), axis=1)
-        return {"yaw": yaw, "pitch": pitch, "roll": roll}
+        return dict(zip(ANGLES, tf.unstack(radians * (180.0 / math.pi), axis=1), strict=True))
 
     return pose
 
@@ -124,6 +186,8 @@ def _float_head(head, features):
     1 - x^2 for (1 - x)(1 + x) is less exact near +-90 degrees: 0.01 degrees at most.
     """
     import tensorflow as tf
+
+    from rankpose_tf import layers
 
     if head.transform != "arccos":
         return head(features)
@@ -136,7 +200,8 @@ def _float_head(head, features):
 
 def _require_builtin_operators(content):
     """A phone's runtime has the builtin operators; Flex ones need TensorFlow on the device."""
-    foreign = sorted({name for name in tflite_metadata.operators(content) if not name.isupper()})
+    builtin = tflite_metadata.builtin_operators()
+    foreign = sorted(set(tflite_metadata.operators(content)) - builtin)
     if foreign:
         raise RankPoseError(
             f"formats: the TFLite file would need the operators {', '.join(foreign)}, which are "
@@ -169,7 +234,16 @@ def predictor(path, threads=None):
 
     def predict(pictures):
         found = [runner(image=picture[np.newaxis]) for picture in pictures]
-        angles = [[one[name][0] for name in ("yaw", "pitch", "roll")] for one in found]
+        angles = [[one[name][0] for name in ANGLES] for one in found]
         return np.array(angles, np.float32)
 
     return predict
+
+
+def operators(path):
+    """Names of a file's operators, graph after graph; custom and Flex ones by their own name.
+
+    Args:
+      path: of a .tflite file.
+    """
+    return tflite_metadata.operators(pathlib.Path(path).read_bytes())
