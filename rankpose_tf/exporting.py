@@ -85,7 +85,9 @@ def export(
     with staged(out) as stage:
         written = {}
         for name in formats:
-            written[name] = stage / places[name].name
+            # A folder each: OpenVINO's two files share their stem with ONNX's.
+            (stage / name).mkdir()
+            written[name] = stage / name / places[name].name
             _write(name, network, description, written[name], views[:calibration_views])
         rows = _measure(network, description, written, views, eval_data, time_files)
         for name, row in zip(formats, rows["files"], strict=True):
@@ -100,7 +102,7 @@ def export(
                 "keras": keras.__version__,
             },
         }
-        _move(stage, written, places, report, out)
+        _move(written, places, report, out)
     return report
 
 
@@ -250,20 +252,19 @@ def _measure(network, description, written, views, eval_data, time_files):
 
 
 def _size(path):
-    """Bytes of a file with those beside it that share its stem, or of all files of a folder."""
-    if path.is_dir():
-        return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-    return sum(part.stat().st_size for part in path.parent.glob(f"{path.stem}.*"))
+    """Bytes of a file and what was written beside it, or of all files of a folder."""
+    parts = path.rglob("*") if path.is_dir() else path.parent.iterdir()
+    return sum(part.stat().st_size for part in parts if part.is_file())
 
 
-def _move(stage, written, places, report, out):
+def _move(written, places, report, out):
     """Puts what is finished in its place; the report last."""
     before = out / REPORT
     if before.is_file():
         report["files"] = json.loads(before.read_text(encoding="utf-8"))["files"] + report["files"]
     for name, path in written.items():
         places[name].parent.mkdir(parents=True, exist_ok=True)
-        for part in sorted(path.parent.glob(f"{path.stem}.*")) if path.is_file() else [path]:
+        for part in sorted(path.parent.iterdir()):
             os.rename(part, places[name].with_name(part.name))
     files.write_json(before, report)
 

@@ -208,6 +208,18 @@ def test_a_file_whose_answers_are_not_finite_is_not_published(small_model, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_onnx_and_openvino_lie_beside_each_other_with_all_their_files(small_model, tmp_path):
+    report = export(small_model, tmp_path / "out", formats=["folded", "onnx", "openvino"])
+    assert contents(tmp_path / "out") == [
+        *("export.json", "folded", "folded/saved_model.pb"),
+        *("rankpose.bin", "rankpose.onnx", "rankpose.xml"),
+    ]
+    assert all(row["max_difference_degrees"] < 1e-3 for row in report["files"])
+    sizes = {row["file"]: row["bytes"] for row in report["files"]}
+    openvino = [tmp_path / "out" / name for name in ("rankpose.xml", "rankpose.bin")]
+    assert sizes["rankpose.xml"] == sum(path.stat().st_size for path in openvino)
+
+
 def test_latency_is_measured_at_one_and_two_threads(small_model, tmp_path):
     report = export(small_model, tmp_path / "out", formats=["tflite_fp32"], time_files=True)
     times = report["files"][0]["median_milliseconds"]
