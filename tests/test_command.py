@@ -9,12 +9,12 @@ import pytest
 from rankpose_tf import files
 
 
-def run(body, *arguments):
+def run(body, *arguments, commands=()):
     program = (
         "from rankpose_tf import command\n"
         "from rankpose_tf.errors import RankPoseError\n"
         f"def main(argv):\n    {body}\n"
-        "command.run(main)\n"
+        f"command.run(main, commands={commands!r})\n"
     )
     return subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True
@@ -33,6 +33,23 @@ def test_a_defect_keeps_its_traceback():
 
 def test_a_stray_argument_is_refused():
     done = run("pass", "folder")
+    assert done.returncode == 1 and "unexpected argument 'folder'" in done.stderr
+
+
+def test_a_command_is_told_to_main():
+    done = run("print(argv[1])", "serving", commands=("serving", "predict"))
+    assert (done.returncode, done.stdout) == (0, "serving\n")
+
+
+@pytest.mark.parametrize("arguments, received", [((), "none"), (("fly",), "'fly'")])
+def test_no_command_or_an_unknown_one_is_refused_with_the_known_ones(arguments, received):
+    done = run("pass", *arguments, commands=("serving", "predict"))
+    expected = f"error: command: expected one of serving, predict, received {received}\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_a_stray_argument_after_a_command_is_refused():
+    done = run("pass", "serving", "folder", commands=("serving",))
     assert done.returncode == 1 and "unexpected argument 'folder'" in done.stderr
 
 

@@ -1,0 +1,89 @@
+"""Measures what is exported: `serving` loads running servers.
+
+python -m rankpose_tf.benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
+"""
+
+import dataclasses
+import pathlib
+import shlex
+import sys
+
+from absl import flags
+
+from rankpose_tf import command, files
+from rankpose_tf.errors import RankPoseError
+
+_SERVERS = flags.DEFINE_list(
+    "servers", [], "serving: NAME=HOST:PORT (gRPC) or NAME=http://HOST:PORT (REST), ..."
+)
+_CLIENTS = flags.DEFINE_list("clients", ["1", "4", "16"], "serving: numbers of clients at once.")
+_SECONDS = flags.DEFINE_float("seconds", 10.0, "serving: length of each measurement, seconds.")
+_PICTURES = flags.DEFINE_list(
+    "pictures_per_request", ["1"], "serving: numbers of pictures joined into one request."
+)
+_DEADLINE = flags.DEFINE_float("deadline", 10.0, "serving: seconds that a request may take.")
+_IMAGES = flags.DEFINE_string(
+    "images", "", "serving: folder of face crops, JPEG or PNG; rendered heads if not given."
+)
+_OUT = flags.DEFINE_string("out", "", "New JSON file for the figures.")
+
+
+def main(argv):
+    {"serving": _serving}[argv[1]]()
+
+
+def _serving():
+    from rankpose_tf import load_test
+
+    out = _new_file()
+    rows = load_test.measure(
+        servers=_servers(),
+        clients=_numbers(_CLIENTS),
+        pictures_per_request=_numbers(_PICTURES),
+        seconds=_SECONDS.value,
+        images=_IMAGES.value or None,
+        deadline=_DEADLINE.value,
+    )
+    print(load_test.table(rows))
+    _write(out, [dataclasses.asdict(row) for row in rows])
+
+
+def _servers():
+    servers = dict(item.partition("=")[::2] for item in _SERVERS.value)
+    if not servers or not all(servers.values()):
+        raise RankPoseError(
+            f"servers: pass --servers=NAME=HOST:PORT,..., received {','.join(_SERVERS.value)!r}"
+        )
+    return servers
+
+
+def _numbers(flag):
+    try:
+        return [int(item) for item in flag.value]
+    except ValueError as error:
+        raise RankPoseError(
+            f"{flag.name}: expected whole numbers with commas between, received "
+            f"{','.join(flag.value)!r}"
+        ) from error
+
+
+def _new_file():
+    """The path of --out, or None; refused before the work where it can't be written after."""
+    if not _OUT.value:
+        return None
+    out = pathlib.Path(_OUT.value)
+    if out.exists() or not out.parent.is_dir():
+        reason = "exists already" if out.exists() else "lies in a folder that does not exist"
+        raise RankPoseError(f"out: {str(out)!r} {reason}; pass the path of a new file")
+    return out
+
+
+def _write(out, rows):
+    if out:
+        line = shlex.join(["python", "-m", "rankpose_tf.benchmark", *sys.argv[1:]])
+        files.write_json(out, {"command": line, "rows": rows})
+        print(f"\n{out}")
+
+
+if __name__ == "__main__":
+    command.run(main, commands=("serving",))

@@ -1,0 +1,211 @@
+"""How fast a running server answers: latency and pictures per second at several clients.
+
+Each client is a thread with a connection of its own that asks again as soon as it has its answer.
+A failed request is counted by its status and not repeated. The test itself takes processor time:
+on the server's own machine the figures compare settings, they do not say what the server can do.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import pathlib
+import threading
+import time
+
+import numpy as np
+from absl import logging
+
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.serving_client import GrpcClient, RestClient, ServingError
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+# Enough that no cache sees one picture only, and little enough to hold.
+_MOST_PICTURES = 256
+_RENDERED_HEADS, _RENDERED_SIDE = 16, 128
+_PAUSE_AFTER_ERROR = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One measurement. Latencies are of the requests that were answered, milliseconds."""
+
+    server: str
+    pictures_per_request: int
+    clients: int
+    seconds: float
+    requests: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    pictures_per_second: float
+    not_valid: int
+    errors: dict[str, int]
+
+
+def measure(
+    servers, clients=(1, 4, 16), pictures_per_request=(1,), seconds=10.0, images=None, deadline=10.0
+):
+    """Loads each server in every combination, in turn, so that all see the same disturbances.
+
+    Args:
+      servers: name -> address; "host:port" is gRPC, "http://host:port" is REST.
+      clients: numbers of clients.
+      pictures_per_request: numbers of pictures that a client joins into one request.
+      seconds: length of one measurement.
+      images: folder of JPEG and PNG pictures; rendered heads by default.
+      deadline: seconds that a request may take. A measurement ends `seconds` + 2 * `deadline`
+        after its start at the latest, its first requests included, whatever the server does.
+
+    Returns:
+      List of `Row`.
+
+    Raises:
+      RankPoseError: for numbers that can't be, a folder without pictures, or a server that does
+        not answer the first request.
+    """
+    for name, values in (("clients", clients), ("pictures_per_request", pictures_per_request)):
+        if min(values, default=0) < 1:
+            raise RankPoseError(f"{name}: expected numbers from 1, received {list(values)}")
+    if not seconds > 0:
+        raise RankPoseError(f"seconds: expected above 0, received {seconds}")
+    pictures = _pictures(images)
+    for address in servers.values():
+        with _client(address, deadline, 1) as client:
+            client.predict(pictures[:1])
+    rows = []
+    for joined, count in itertools.product(pictures_per_request, clients):
+        for name, address in servers.items():
+            row = _load(name, address, pictures, count, joined, seconds, deadline)
+            logging.info("%s", row)
+            rows.append(row)
+    return rows
+
+
+def table(rows):
+    """The rows as text for a terminal."""
+    lines = [
+        f"{'server':<16}{'pictures':>9}{'clients':>8}{'requests':>10}"
+        f"{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'pictures/s':>12}  errors"
+    ]
+    for row in rows:
+        latencies = (row.p50, row.p95, row.p99)
+        shown = "".join(f"{'-' if value is None else f'{value:.1f}':>9}" for value in latencies)
+        errors = ", ".join(f"{count} {status}" for status, count in row.errors.items())
+        lines.append(
+            f"{row.server:<16}{row.pictures_per_request:>9}{row.clients:>8}{row.requests:>10}"
+            f"{shown}{row.pictures_per_second:>12.1f}  {errors or 0}"
+        )
+    return "\n".join(lines)
+
+
+def _client(address, deadline, joined):
+    kind = RestClient if "://" in address else GrpcClient
+    return kind(address, deadline=deadline, retries=0, max_pictures=joined, concurrency=1)
+
+
+def _pictures(folder):
+    """Encoded pictures of a folder, or rendered ones."""
+    if folder is None:
+        # Here, since it imports TensorFlow, which a test on given pictures can do without.
+        from rankpose_tf.data import synthetic
+
+        heads = synthetic.identities(_RENDERED_HEADS, views=2, size=_RENDERED_SIDE)
+        return [view.image for head in heads for view in head.views]
+    folder = pathlib.Path(folder)
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise RankPoseError(
+            f"images: expected a folder with JPEG or PNG files, found none in {str(folder)!r}"
+        )
+    return [path.read_bytes() for path in found[:_MOST_PICTURES]]
+
+
+class _Tally:
+    """What the clients of one measurement have seen so far."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._latencies, self._not_valid = [], 0
+        self._errors = collections.Counter()
+
+    def answered(self, latency, not_valid):
+        with self._lock:
+            self._latencies.append(latency)
+            self._not_valid += not_valid
+
+    def failed(self, status):
+        with self._lock:
+            self._errors[status] += 1
+
+    def so_far(self):
+        """Latencies in seconds, pictures that were not valid, errors by status: copies."""
+        with self._lock:
+            return list(self._latencies), self._not_valid, dict(self._errors)
+
+
+def _load(name, address, pictures, count, joined, seconds, deadline):
+    """One `Row`."""
+    tally, ready = _Tally(), threading.Barrier(count + 1)
+    stop = threading.Event()
+    workers = [
+        # A daemon, so that a thread which never comes back can't hold up the process.
+        threading.Thread(
+            target=_ask_until,
+            args=(stop, ready, _client(address, deadline, joined), pictures, joined, number, tally),
+            daemon=True,
+        )
+        for number in range(count)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        ready.wait(timeout=deadline)
+    except threading.BrokenBarrierError:
+        logging.warning("%s: not all of %d clients were ready after %s s", name, count, deadline)
+    start = time.monotonic()
+    stop.wait(seconds)
+    stop.set()
+    for worker in workers:
+        worker.join(max(0.0, start + seconds + deadline - time.monotonic()))
+    elapsed = time.monotonic() - start
+    latencies, not_valid, errors = tally.so_far()
+    unfinished = sum(worker.is_alive() for worker in workers)
+    if unfinished:
+        errors["UNFINISHED"] = unfinished
+    percentiles = np.percentile(latencies, (50, 95, 99)) * 1e3 if latencies else (None,) * 3
+    return Row(
+        name,
+        joined,
+        count,
+        elapsed,
+        len(latencies),
+        *(None if value is None else float(value) for value in percentiles),
+        pictures_per_second=len(latencies) * joined / elapsed,
+        not_valid=not_valid,
+        errors=errors,
+    )
+
+
+def _ask_until(stop, ready, client, pictures, joined, number, tally):
+    """One client: connects, waits for the others, then asks until `stop`."""
+    # Clients start at different pictures.
+    turn = itertools.islice(itertools.cycle(pictures), number % len(pictures), None)
+    with client:
+        try:
+            client.predict(list(itertools.islice(turn, joined)))
+        except ServingError as error:
+            logging.warning("first request of client %d: %s", number, error)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            ready.wait()
+        while not stop.is_set():
+            request = list(itertools.islice(turn, joined))
+            start = time.perf_counter()
+            try:
+                poses = client.predict(request)
+            except ServingError as error:
+                tally.failed(error.status)
+                stop.wait(_PAUSE_AFTER_ERROR)
+            else:
+                latency = time.perf_counter() - start
+                tally.answered(latency, sum(not pose.valid for pose in poses))

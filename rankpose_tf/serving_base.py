@@ -1,0 +1,279 @@
+"""What both clients of TF Serving do alike: batching, order, retries, typed results.
+
+A transport (serving_grpc.py, serving_rest.py) sends one request; everything else is here.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import itertools
+import math
+import pathlib
+import random
+import time
+
+import numpy as np
+
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.serving_results import ServedPose, ServingError
+
+# First pause before a retry, seconds; it doubles with each, and each is shortened at random so
+# that many clients do not come back at once.
+_FIRST_PAUSE = 0.1
+
+
+class Client:
+    """Asks a server for poses; safe to share between threads.
+
+    Every request may be sent again when the server is UNAVAILABLE, and only then: a prediction
+    changes nothing on the server, and every other status would come back the same.
+
+    Args:
+      address: "host:port".
+      model: name of the servable.
+      deadline: seconds that one request may take, with its retries and pauses.
+      retries: how often a request is sent again after UNAVAILABLE.
+      max_pictures: largest number of pictures a request; a server that batches refuses more than
+        its max_batch_size (32 in export/serving/batching.config).
+      concurrency: how many requests are under way at once when there are more pictures than that.
+    """
+
+    def __init__(
+        self,
+        address,
+        model="rankpose",
+        deadline=10.0,
+        retries=3,
+        max_pictures=32,
+        concurrency=4,
+    ):
+        for name, value in (("max_pictures", max_pictures), ("concurrency", concurrency)):
+            if value < 1:
+                raise RankPoseError(f"{name}: expected at least 1, received {value}")
+        if retries < 0:
+            raise RankPoseError(f"retries: expected 0 or more, received {retries}")
+        self.address = address
+        self.model = model
+        self.deadline = _checked_deadline(deadline)
+        self.retries = retries
+        self.max_pictures = max_pictures
+        self.concurrency = concurrency
+
+    def predict(self, images, deadline=None):
+        """Poses of pictures of one face each.
+
+        Args:
+          images: encoded pictures as bytes (JPEG or PNG), or paths of such files.
+          deadline: seconds a request; the client's own by default.
+
+        Returns:
+          List of `ServedPose`, one a picture, in their order.
+
+        Raises:
+          ServingError: if a request failed; no answer of the others is returned.
+          RankPoseError: for an argument of another kind, or a file that can't be read.
+        """
+        return list(self.stream(images, deadline=deadline))
+
+    def predict_crops(self, images, boxes, deadline=None):
+        """Poses of faces in whole scenes, which the server crops as in training.
+
+        Args:
+          images: as for `predict`; a scene with two faces is given twice.
+          boxes: (N, 4) left, top, right, bottom of each face, pixels.
+          deadline: as for `predict`.
+
+        Returns:
+          As `predict`.
+
+        Raises:
+          ServingError, RankPoseError: as `predict`.
+        """
+        images, boxes = list(images), np.asarray(boxes, np.float32)
+        if boxes.shape != (len(images), 4):
+            raise RankPoseError(
+                f"boxes: expected ({len(images)}, 4), one box a picture, received {boxes.shape}"
+            )
+        return list(self.stream(images, boxes, deadline))
+
+    def predict_arrays(self, arrays, deadline=None):
+        """Poses of decoded pictures; encoded ones travel several times faster.
+
+        Args:
+          arrays: (N, H, W, 3) uint8 RGB.
+          deadline: as for `predict`.
+
+        Returns:
+          As `predict`.
+
+        Raises:
+          ServingError, RankPoseError: as `predict`.
+        """
+        arrays = np.asarray(arrays)
+        if arrays.ndim != 4 or arrays.shape[3] != 3 or arrays.dtype != np.uint8:
+            raise RankPoseError(
+                f"arrays: expected (N, H, W, 3) uint8 RGB, received {arrays.shape} {arrays.dtype}"
+            )
+        starts = range(0, len(arrays), self.max_pictures)
+        requests = ({"image": arrays[start : start + self.max_pictures]} for start in starts)
+        return list(self._answers("image", requests, deadline))
+
+    def stream(self, images, boxes=None, deadline=None):
+        """Poses of any number of pictures, in their order, in constant memory.
+
+        Pictures are read as answers are taken, `max_pictures` * (`concurrency` + 1) ahead at
+        most.
+
+        Args:
+          images: iterable as for `predict`.
+          boxes: iterable of (4,) boxes in step with the pictures, as for `predict_crops`, or None.
+          deadline: as for `predict`.
+
+        Yields:
+          `ServedPose`.
+
+        Raises:
+          ServingError, RankPoseError: as `predict`, when the failed picture's turn comes.
+        """
+        if isinstance(images, (bytes, str, pathlib.Path)):
+            raise RankPoseError("images: expected a list, received one picture; pass [image]")
+        if boxes is None:
+            parts = _parts(images, self.max_pictures)
+            requests = ({"image_bytes": list(map(_content, part))} for part in parts)
+            yield from self._answers("serving_default", requests, deadline)
+            return
+        parts = _parts(zip(images, boxes, strict=True), self.max_pictures)
+        requests = (
+            {
+                "image_bytes": [_content(image) for image, _ in part],
+                "box": np.array([box for _, box in part], np.float32),
+            }
+            for part in parts
+        )
+        yield from self._answers("crop", requests, deadline)
+
+    def ready(self, deadline=1.0):
+        """Whether the server answers and a version of the model is AVAILABLE; asks once."""
+        try:
+            versions = self._status(_checked_deadline(deadline))
+        except ServingError:
+            return False
+        return any(version.state == "AVAILABLE" for version in versions)
+
+    def model_status(self, deadline=None):
+        """List of `ModelVersion`; raises `ServingError`."""
+        return self._with_retries(self._status, deadline)
+
+    def metadata(self, deadline=None):
+        """Name -> `Signature`; raises `ServingError`."""
+        return self._with_retries(self._signatures, deadline)
+
+    def close(self):
+        """Frees the connection."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def _answers(self, signature, requests, deadline):
+        """`ServedPose` after `ServedPose` of a sequence of requests, several under way at once."""
+
+        def ask(inputs):
+            count = len(next(iter(inputs.values())))
+            outputs = self._with_retries(
+                lambda seconds: self._predict(signature, inputs, seconds), deadline
+            )
+            return self._poses(outputs, count)
+
+        for poses in _in_order(ask, requests, self.concurrency):
+            yield from poses
+
+    def _poses(self, outputs, count):
+        """`ServedPose`s of the outputs of one request, name -> (B,)."""
+        names = [field.name for field in dataclasses.fields(ServedPose)]
+        shapes = {name: len(outputs[name]) for name in names if name in outputs}
+        if shapes != dict.fromkeys(names, count):
+            raise ServingError(
+                "DATA_LOSS",
+                f"expected {count} values each of {', '.join(names)}, received {shapes}; is "
+                f"{self.model!r} a model that rankpose_tf.export wrote?",
+                self.address,
+            )
+        rows = zip(*(outputs[name] for name in names), strict=True)
+        return [ServedPose(float(y), float(p), float(r), bool(valid)) for y, p, r, valid in rows]
+
+    def _with_retries(self, send, deadline):
+        """`send(seconds left)`, again after UNAVAILABLE while there is time."""
+        end = time.monotonic() + _checked_deadline(self.deadline if deadline is None else deadline)
+        for attempt in itertools.count():
+            try:
+                return send(end - time.monotonic())
+            except ServingError as error:
+                pause = _FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.0)
+                out_of_time = time.monotonic() + pause >= end
+                if error.status != "UNAVAILABLE" or attempt >= self.retries or out_of_time:
+                    raise
+            time.sleep(pause)
+
+    def _predict(self, signature, inputs, seconds):
+        """One request: name -> list of bytes or array, to name -> (B,) numbers."""
+        raise NotImplementedError
+
+    def _status(self, seconds):
+        """One request: list of `ModelVersion`."""
+        raise NotImplementedError
+
+    def _signatures(self, seconds):
+        """One request: name -> `Signature`."""
+        raise NotImplementedError
+
+
+def _checked_deadline(seconds):
+    if not 0 < seconds < math.inf:
+        raise RankPoseError(f"deadline: expected seconds above 0, received {seconds}")
+    return seconds
+
+
+def _content(image):
+    """Bytes of a picture given as such or as a path."""
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return bytes(image)
+    try:
+        return pathlib.Path(image).read_bytes()
+    except TypeError as error:
+        raise RankPoseError(
+            f"images: expected bytes or a path, received {type(image).__name__}; decoded pictures "
+            "go to predict_arrays"
+        ) from error
+    except OSError as error:
+        raise RankPoseError(f"images: {str(image)!r} can't be read: {error.strerror}") from error
+
+
+def _parts(items, size):
+    """Lists of `size` items of an iterable; the last may be shorter."""
+    items = iter(items)
+    while part := list(itertools.islice(items, size)):
+        yield part
+
+
+def _in_order(function, items, concurrency):
+    """`map`, with up to `concurrency` calls under way; a single item takes no thread."""
+    items = iter(items)
+    first = list(itertools.islice(items, 2))
+    if len(first) < 2:
+        yield from map(function, first)
+        return
+    with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
+        waiting = collections.deque()
+        try:
+            for item in itertools.chain(first, items):
+                if len(waiting) == concurrency:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(function, item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
