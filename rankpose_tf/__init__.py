@@ -1,3 +1,29 @@
-"""RankPose: head pose from one picture (Keras)."""
+"""RankPose: head pose from one picture (Keras).
+
+    import rankpose_tf
+    estimator = rankpose_tf.load()
+    pose = estimator.predict("face.jpg")
+
+TensorFlow is imported by `load` if the model needs it, never by the import of this package.
+"""
 
 __version__ = "0.1.0"
+__all__ = ["Pose", "PoseEstimator", "load"]
+
+_HOMES = {
+    "Pose": "rankpose_tf.pose",
+    "PoseEstimator": "rankpose_tf.estimator",
+    "load": "rankpose_tf.loading",
+}
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return sorted([*globals(), *_HOMES])

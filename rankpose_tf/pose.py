@@ -15,7 +15,11 @@ head's own vertical axis: R_0^T R_i is then a turn about y (tests/test_pose.py).
 Angles are (..., 3) radians in the order yaw, pitch, roll.
 """
 
+import dataclasses
+
 import numpy as np
+
+from rankpose_tf.errors import RankPoseError
 
 
 def rotation_from_angles(angles):
@@ -93,3 +97,169 @@ def mirror(angles):
       (..., 3), same unit.
     """
     return np.asarray(angles) * np.array([-1.0, 1.0, -1.0])
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Pose:
+    """Which way a head turns: one pose, or a batch of B.
+
+          y (up)        Seen by the camera, a head that looks straight into it:
+          |
+          |             yaw   > 0   turns to the picture's left, its own right  (about y)
+          o---- x       pitch > 0   the chin goes up                            (about x)
+         /  (right)     roll  > 0   the ear goes to its own left shoulder       (about z)
+        z (to you)
+
+    So a head that is turned to its own left has a negative yaw, and one whose ear lies on its
+    right shoulder a negative roll. All three are 0 for a head that looks into the camera.
+
+    Attributes:
+      yaw: degrees; float, or (B,) float64.
+      pitch: degrees.
+      roll: degrees.
+
+    A batch has a length, can be indexed (a whole number gives one pose, a slice or a mask a
+    batch) and gives one pose after the other. Angles that are NaN stay NaN.
+
+    Raises:
+      RankPoseError: if the three are not numbers, or (B,) arrays of one length.
+    """
+
+    yaw: float | np.ndarray
+    pitch: float | np.ndarray
+    roll: float | np.ndarray
+
+    def __post_init__(self):
+        try:
+            angles = [np.asarray(angle, np.float64) for angle in self._angles()]
+        except (TypeError, ValueError) as error:
+            raise RankPoseError(
+                f"pose: expected yaw, pitch and roll in degrees, received {self._angles()!r}"
+            ) from error
+        shapes = [angle.shape for angle in angles]
+        if len(set(shapes)) > 1 or len(shapes[0]) > 1:
+            raise RankPoseError(
+                "pose: expected yaw, pitch and roll to be three numbers or three (B,) arrays, "
+                f"received shapes {', '.join(map(str, shapes))}"
+            )
+        for name, angle in zip(("yaw", "pitch", "roll"), angles, strict=True):
+            object.__setattr__(self, name, angle if angle.ndim else float(angle))
+
+    def _angles(self):
+        return self.yaw, self.pitch, self.roll
+
+    @classmethod
+    def from_array(cls, angles):
+        """A pose from (3,) or (B, 3) degrees; yaw, pitch, roll."""
+        return cls(*np.moveaxis(_checked("angles", angles, (3,)), -1, 0))
+
+    @classmethod
+    def from_matrix(cls, matrix):
+        """A pose from rotation matrices (3, 3) or (B, 3, 3), as `matrix` gives them."""
+        rotation = _checked("matrix", matrix, (3, 3))
+        identity = rotation @ np.swapaxes(rotation, -1, -2)
+        proper = np.abs(identity - np.eye(3)).max(initial=0) < 1e-3
+        if not proper or np.any(np.linalg.det(rotation) < 0):
+            raise RankPoseError(
+                "matrix: expected rotations, whose columns are perpendicular, of length 1 and "
+                "right-handed; received others"
+            )
+        return cls.from_array(np.degrees(angles_from_rotation(rotation)))
+
+    @classmethod
+    def from_quaternion(cls, quaternion):
+        """A pose from quaternions (4,) or (B, 4) in the order w, x, y, z, of any length but 0."""
+        w, x, y, z = np.moveaxis(_checked("quaternion", quaternion, (4,)), -1, 0)
+        squared = w * w + x * x + y * y + z * z
+        if not np.all(squared > 0):
+            raise RankPoseError("quaternion: expected a length above 0, received 0 or NaN")
+        s = 2.0 / squared
+        rows = [
+            [1 - s * (y * y + z * z), s * (x * y - w * z), s * (x * z + w * y)],
+            [s * (x * y + w * z), 1 - s * (x * x + z * z), s * (y * z - w * x)],
+            [s * (x * z - w * y), s * (y * z + w * x), 1 - s * (x * x + y * y)],
+        ]
+        rotation = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+        return cls.from_array(np.degrees(angles_from_rotation(rotation)))
+
+    @property
+    def matrix(self):
+        """Rotation (3, 3) or (B, 3, 3); its columns are the head's x, y and z axes."""
+        return rotation_from_angles(np.radians(self.as_array()))
+
+    def quaternion(self):
+        """Unit quaternion (4,) or (B, 4) in the order w, x, y, z, with w >= 0.
+
+        The product of the three turns about x, y and z, whose senses are those of 3DDFA: each
+        is the transpose of the usual one.
+        """
+        half = np.radians(self.as_array()) / -2.0
+        (cy, cp, cr), (sy, sp, sr) = (np.moveaxis(f(half), -1, 0) for f in (np.cos, np.sin))
+        found = np.stack(
+            [
+                cp * cy * cr - sp * sy * sr,
+                sp * cy * cr + cp * sy * sr,
+                cp * sy * cr - sp * cy * sr,
+                cp * cy * sr + sp * sy * cr,
+            ],
+            axis=-1,
+        )
+        return np.where(found[..., :1] < 0, -found, found)
+
+    def rotation_vector(self):
+        """Axis times angle, (3,) or (B, 3) radians, the angle within 0..pi."""
+        quaternion = self.quaternion()
+        scalar, vector = quaternion[..., :1], quaternion[..., 1:]
+        sine = np.linalg.norm(vector, axis=-1, keepdims=True)
+        angle = 2.0 * np.arctan2(sine, scalar)
+        # Near no turn at all, angle / sine is 2 / w.
+        small = sine < 1e-12
+        return vector * np.where(small, 2.0, angle) / np.where(small, scalar, sine)
+
+    def as_array(self):
+        """(3,) or (B, 3) degrees; yaw, pitch, roll."""
+        return np.stack(self._angles(), axis=-1)
+
+    def __len__(self):
+        if isinstance(self.yaw, float):
+            raise TypeError("a single pose has no length; as_array() gives its three angles")
+        return len(self.yaw)
+
+    def __getitem__(self, index):
+        if isinstance(self.yaw, float):
+            raise TypeError("a single pose can't be indexed; use yaw, pitch, roll or as_array()")
+        return Pose(*(angle[index] for angle in self._angles()))
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self)))
+
+    def __eq__(self, other):
+        if not isinstance(other, Pose):
+            return NotImplemented
+        return np.array_equal(self.as_array(), other.as_array(), equal_nan=True)
+
+    __hash__ = None
+
+    def __repr__(self):
+        if isinstance(self.yaw, float):
+            return f"Pose(yaw={self.yaw:.2f}, pitch={self.pitch:.2f}, roll={self.roll:.2f})"
+        texts = [
+            np.array2string(angle, precision=2, separator=", ", threshold=8, edgeitems=3)
+            for angle in self._angles()
+        ]
+        return f"Pose(yaw={texts[0]}, pitch={texts[1]}, roll={texts[2]})"
+
+
+def _checked(name, values, trailing):
+    """`values` as float64 of shape `trailing` or (B, *trailing)."""
+    try:
+        found = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise RankPoseError(f"{name}: expected numbers, received {values!r}") from error
+    if found.shape[-len(trailing):] != trailing or found.ndim > len(trailing) + 1:
+        one, batch = trailing, ("B", *trailing)
+        raise RankPoseError(
+            f"{name}: expected shape {one} or ({', '.join(map(str, batch))}), received "
+            f"{found.shape}"
+        )
+    return found

@@ -1,0 +1,272 @@
+"""What a user meets first: a model that judges pictures, wherever its file comes from.
+
+    estimator = rankpose_tf.load()
+    pose = estimator.predict(image)
+
+Every format is given the same crops: cut and resized by `crop.py`, which is the rule of training,
+and rounded to whole grey levels, because exported files take bytes. So all formats agree to the
+tolerance of their export. `loading.load` makes estimators.
+"""
+
+import itertools
+import os
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from rankpose_tf import crop, pictures
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.pose import Pose
+
+# Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
+BATCH_SIZE = 64
+# Pixels; float32 still tells halves of them apart there.
+_LARGEST_COORDINATE = 2.0**22
+
+
+class Face(NamedTuple):
+    """A face in a picture.
+
+    Attributes:
+      box: (4,) float64 left, top, right, bottom, pixels.
+      score: how sure the detector is; None where it does not say.
+      pose: `Pose`.
+    """
+
+    box: np.ndarray
+    score: float | None
+    pose: Pose
+
+
+class PoseEstimator:
+    """A model that judges pictures. Made by `load`.
+
+    A picture is RGB: a (H, W, 3) uint8 array, or the path or content of a file, read by
+    `pictures.read`. Without a box it has to be a face crop, a square of about 1.4 times the
+    longer side of the box around the 68 landmarks; one that is not square is fitted whole, black
+    beside it. With a box, left, top, right, bottom in pixels around the landmarks, the crop is
+    made of the scene as in training, black outside it. Calls from several threads are safe.
+
+    Attributes:
+      input_size: side of the network's crops, pixels.
+      crop_scale: side of the square over the box's longer side.
+      description: dict, what is known about the model.
+    """
+
+    def __init__(self, network, description):
+        """Wraps a network.
+
+        Args:
+          network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
+          description: dict with input_size S, crop_scale, and what else is known.
+        """
+        self._network = network
+        self._detector = None
+        self._lock = threading.Lock()
+        self.description = dict(description)
+        self.input_size = int(description["input_size"])
+        self.crop_scale = float(description["crop_scale"])
+
+    def predict(self, image, box=None):
+        """Judges one picture, or many.
+
+        Args:
+          image: a picture; a (B, H, W, 3) array; or a list of B pictures, whose sizes may differ.
+          box: (4,) for one picture, or (N, 4) for N faces in it; (B, 4) for B pictures, one each.
+
+        Returns:
+          `Pose`, of floats for one picture and at most one box, else of (B,) or (N,) arrays.
+
+        Raises:
+          RankPoseError: for anything else; a `pictures.PictureError` for a file that can't be
+            read.
+        """
+        boxes = None if box is None else _checked_boxes(box)
+        if _is_one(image):
+            if boxes is None or boxes.ndim == 1:
+                return self.predict_crops(self.crop(image, boxes)[np.newaxis])[0]
+            picture = _picture(image, "image")
+            return self._judge(self.crop(picture, one) for one in boxes)
+        if len(image) == 0:
+            raise RankPoseError("image: expected at least one picture, received an empty list")
+        if boxes is not None and boxes.shape != (len(image), 4):
+            raise RankPoseError(
+                f"box: expected shape ({len(image)}, 4), one box for each of the {len(image)} "
+                f"pictures, received {boxes.shape}"
+            )
+        each = itertools.repeat(None) if boxes is None else boxes
+        return self._judge(
+            self._crop(one, of_it, f"image[{index}]")
+            for index, (one, of_it) in enumerate(zip(image, each, strict=False))
+        )
+
+    def predict_faces(self, image, detector=None):
+        """Finds the faces of a picture and judges each.
+
+        Args:
+          image: a picture.
+          detector: function (H, W, 3) uint8 RGB -> boxes (N, 4), or boxes and scores (N, 5), or
+            a sequence of (box, score). Its boxes must be about those around the 68 landmarks.
+            None is `detect.for_pictures()`.
+
+        Returns:
+          List of `Face`, in the detector's order; empty where it finds none.
+
+        Raises:
+          RankPoseError: for another `image`, a detector that answers otherwise, or where the
+            default detector's package is not installed.
+        """
+        picture = _picture(image, "image")
+        if detector is None:
+            detector = self._default_detector()
+        boxes, scores = _boxes_and_scores(detector(picture))
+        if not len(boxes):
+            return []
+        poses = self.predict(picture, boxes)
+        return [Face(*face) for face in zip(boxes, scores, poses, strict=True)]
+
+    def crop(self, image, box=None):
+        """The network's input for one picture.
+
+        Args:
+          image: a picture.
+          box: (4,); None takes the whole picture.
+
+        Returns:
+          (S, S, 3) uint8, as training cropped it.
+
+        Raises:
+          RankPoseError: as for `predict`.
+        """
+        box = None if box is None else _checked_boxes(box)
+        if box is not None and box.ndim != 1:
+            raise RankPoseError(f"box: expected shape (4,), received {box.shape}")
+        return self._crop(image, box, "image")
+
+    def predict_crops(self, crops):
+        """Judges what `crop` made: for those who read and crop in threads of their own.
+
+        Args:
+          crops: (N, S, S, 3) uint8.
+
+        Returns:
+          `Pose` of (N,) arrays.
+
+        Raises:
+          RankPoseError: for another shape or type.
+        """
+        crops = np.asarray(crops)
+        side = self.input_size
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (side, side, 3):
+            raise RankPoseError(
+                f"crops: expected (N, {side}, {side}, 3) uint8 from crop(), received "
+                f"{crops.shape} {crops.dtype}"
+            )
+        return self._judge(iter(crops))
+
+    def _crop(self, image, box, name):
+        picture = _picture(image, name)
+        height, width = picture.shape[:2]
+        if box is None and height == width == self.input_size:
+            return picture
+        whole = box is None
+        square = crop.square_around(
+            (0, 0, width, height) if whole else box, 1.0 if whole else self.crop_scale
+        )
+        return np.rint(crop.crop_and_resize(picture, square, self.input_size)).astype(np.uint8)
+
+    def _judge(self, crops):
+        """`Pose` of an iterator of crops, which is drawn from a batch at a time."""
+        found = [np.zeros((0, 3))]
+        while batch := list(itertools.islice(crops, BATCH_SIZE)):
+            found.append(self._network(np.stack(batch)))
+        return Pose.from_array(np.concatenate(found))
+
+    def _default_detector(self):
+        with self._lock:
+            if self._detector is None:
+                from rankpose_tf import detect
+
+                self._detector = detect.for_pictures()
+        return self._detector
+
+
+def _is_file(image):
+    return isinstance(image, str | os.PathLike | bytes)
+
+
+def _is_one(image):
+    """Whether `image` is one picture rather than several."""
+    return _is_file(image) or not (isinstance(image, list | tuple) or np.ndim(image) == 4)
+
+
+def _picture(image, name):
+    """(H, W, 3) uint8 of a picture; RankPoseError, naming the argument, for anything else."""
+    if _is_file(image):
+        return pictures.read(image)
+    found = np.asarray(image)
+    if found.ndim != 3 or found.shape[2] != 3 or 0 in found.shape or found.dtype != np.uint8:
+        raise RankPoseError(
+            f"{name}: expected RGB of shape (H, W, 3) and type uint8, received "
+            f"{found.shape} {found.dtype}; {_advice(found)}"
+        )
+    return found
+
+
+def _advice(found):
+    """What to do about an array that is no picture."""
+    if found.dtype == object:
+        return "pass an array or the path of a file"
+    if found.ndim == 2:
+        return "of a grey picture make np.stack([image] * 3, axis=-1)"
+    if found.ndim == 3 and found.shape[2] == 1:
+        return "of a grey picture make np.repeat(image, 3, axis=2)"
+    if found.ndim == 3 and found.shape[2] == 4:
+        return "leave the fourth channel (transparency) away: image[..., :3]"
+    if found.ndim == 3 and found.shape[2] == 3 and found.dtype != np.uint8:
+        return (
+            "round values of 0..255 with np.rint(image).astype(np.uint8), and multiply values of "
+            "0..1 by 255 before"
+        )
+    return "several pictures of one size are (B, H, W, 3), of many sizes a list"
+
+
+def _checked_boxes(box):
+    """(4,) or (N, 4) float64, or RankPoseError."""
+    try:
+        boxes = np.asarray(box, np.float64)
+    except (TypeError, ValueError) as error:
+        raise RankPoseError(f"box: expected numbers, received {box!r}") from error
+    if boxes.ndim not in (1, 2) or boxes.shape[-1] != 4:
+        raise RankPoseError(
+            f"box: expected shape (4,) or (B, 4): left, top, right, bottom in pixels; received "
+            f"{boxes.shape}"
+        )
+    wrong = ~np.all(np.abs(boxes) < _LARGEST_COORDINATE, axis=-1)  # NaN is not below it either.
+    wrong |= np.any(boxes[..., 2:] <= boxes[..., :2], axis=-1)
+    if wrong.any():
+        first = np.atleast_2d(boxes)[np.flatnonzero(wrong)[0]].tolist()
+        raise RankPoseError(
+            f"box: expected finite left, top, right, bottom with left < right and top < bottom, "
+            f"received {first}"
+        )
+    return boxes
+
+
+def _boxes_and_scores(found):
+    """Boxes (N, 4) and a list of N scores of what a detector gave, or RankPoseError."""
+    try:
+        faces = list(found)
+        (length,) = {len(face) for face in faces} or {4}
+        if length not in (2, 4, 5):
+            raise TypeError
+        boxes = [face[0] if length == 2 else face[:4] for face in faces]
+        boxes = np.asarray(boxes, np.float64).reshape(len(faces), 4)
+        scores = [None if length == 4 else float(face[-1]) for face in faces]
+    except (TypeError, ValueError) as error:
+        raise RankPoseError(
+            "detector: expected boxes (N, 4), boxes and scores (N, 5), or pairs of box and score, "
+            f"received {found!r}"
+        ) from error
+    return _checked_boxes(boxes), scores
