@@ -1,0 +1,245 @@
+"""The file of results: CSV or JSON lines, whole at every moment, and able to go on later.
+
+The rows of one picture or video frame are written by one call. Whatever ends the run, the file
+ends at the end of a row; only a machine that loses its power can leave half a line, which
+`finished` cuts off.
+"""
+
+import csv
+import io
+import json
+import math
+import os
+import pathlib
+from typing import NamedTuple
+
+from rankpose_tf import files
+from rankpose_tf.errors import RankPoseError
+
+SUFFIXES = (".csv", ".jsonl")
+COLUMNS = (
+    *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
+    *("yaw", "pitch", "roll", "reason"),
+)
+# A path may hold bytes that are no UTF-8.
+_ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+
+
+class Row(NamedTuple):
+    """One face, or one picture or frame that gave none and why; None where nothing is known.
+
+    Attributes:
+      path: of the picture or video, or a camera's index.
+      frame: of a video, counted from 0.
+      time: of the frame, seconds.
+      face: counted from 0 in a picture; in a video the number that the face keeps.
+      box: (4,) left, top, right, bottom, pixels.
+      score: the detector's.
+      angles: (3,) yaw, pitch, roll, degrees.
+      reason: why there is no pose.
+    """
+
+    path: str
+    frame: int | None = None
+    time: float | None = None
+    face: int | None = None
+    box: tuple | None = None
+    score: float | None = None
+    angles: tuple | None = None
+    reason: str | None = None
+
+
+class ResultFile:
+    """Takes rows and appends them to a file.
+
+    Args:
+      path: ends in .csv or .jsonl.
+      resume: go on in a file that may exist; without it an existing one is refused.
+
+    Attributes:
+      done: set of the paths whose rows are in the file already.
+
+    Raises:
+      RankPoseError: if the path does not do, the file exists, or is not one of ours.
+    """
+
+    def __init__(self, path, resume=False):
+        self._path = pathlib.Path(path)
+        self._write_row = check(path, resume)
+        self.done = finished(self._path) if resume and self._path.exists() else set()
+        # Unbuffered: what `write` was given is the system's when it returns.
+        self._stream = open(self._path, "ab" if resume else "xb", buffering=0)
+        self._whole = self._stream.tell()
+        if self._whole == 0 and self._path.suffix == ".csv":
+            self._append(_csv_line(COLUMNS))
+
+    def write(self, rows):
+        """Appends rows, all or none of them."""
+        self._append("".join(self._write_row(row) for row in rows))
+
+    def _append(self, text):
+        content = memoryview(text.encode(**_ENCODING))
+        while content:
+            content = content[self._stream.write(content) :]
+        self._whole = self._stream.tell()
+
+    def close(self):
+        """Closes the file; rows that an interrupt or a full disk cut are taken back."""
+        if not self._stream.closed:
+            self._stream.truncate(self._whole)
+            self._stream.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def check(path, resume):
+    """Refuses a path that `ResultFile` could not write to; gives its function Row -> line."""
+    path = pathlib.Path(path)
+    if path.suffix not in SUFFIXES:
+        raise RankPoseError(
+            f"out: expected a name that ends in {' or '.join(SUFFIXES)}, received {str(path)!r}"
+        )
+    if not path.parent.is_dir():
+        raise RankPoseError(f"out: {str(path)!r} lies in a folder that does not exist; make it")
+    if path.exists() and not resume:
+        raise RankPoseError(
+            f"out: {str(path)!r} exists already; pass another name, or --resume to go on in it"
+        )
+    return _csv_row if path.suffix == ".csv" else _json_row
+
+
+def finished(path):
+    """Cuts a file that a run left behind to what is certainly whole.
+
+    The last picture or video may be unfinished: its rows are taken out, to be made again.
+
+    Args:
+      path: .csv or .jsonl.
+
+    Returns:
+      Set of the paths that are left in the file.
+
+    Raises:
+      RankPoseError: if the file was not written by `ResultFile`.
+    """
+    done, last, pending = set(), None, []
+    with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
+        for text, of in _lines(path):
+            if of != last:
+                kept.writelines(pending)
+                done |= {last} if last is not None else set()
+                last, pending = of, []
+            pending.append(text)
+        # A header is never unfinished.
+        if last is None:
+            kept.writelines(pending)
+    return done
+
+
+def read(path):
+    """Yields the rows of a file written by `ResultFile`, as `Row`."""
+    with open(path, newline="", **_ENCODING) as stream:
+        if pathlib.Path(path).suffix == ".csv":
+            for record in csv.DictReader(stream):
+                yield _row({name: value or None for name, value in record.items()})
+        else:
+            for line in stream:
+                yield _row(json.loads(line))
+
+
+def _row(record):
+    """Row of a dict of strings or numbers, in the names of either format."""
+    sides = record.get("box") or [record.get(side) for side in COLUMNS[4:8]]
+    angles = [record[name] for name in ("yaw", "pitch", "roll")]
+    return Row(
+        path=record["path"],
+        frame=_number(record["frame"], int),
+        time=_number(record["time"], float),
+        face=_number(record["face"], int),
+        box=None if sides[0] is None else tuple(map(float, sides)),
+        score=_number(record["score"], float),
+        angles=None if angles[0] is None else tuple(map(float, angles)),
+        reason=record["reason"],
+    )
+
+
+def _number(value, kind):
+    return None if value is None else kind(value)
+
+
+def _lines(path):
+    """Yields (text, path of its row or None for the header); ends before half a line."""
+    with open(path, newline="", **_ENCODING) as stream:
+        if path.suffix == ".jsonl":
+            for line in stream:
+                if not line.endswith("\n"):
+                    return
+                yield line, _path_of(line, path)
+            return
+        reader = csv.reader(_whole_lines(stream))
+        header = next(reader, None)
+        if header is not None and tuple(header) != COLUMNS:
+            _refuse(path)
+        if header is not None:
+            yield _csv_line(header), None
+        for cells in reader:
+            # Of a path with a line break in it, half may look like a line.
+            if len(cells) == len(COLUMNS):
+                yield _csv_line(cells), cells[0]
+
+
+def _whole_lines(stream):
+    return (line for line in stream if line.endswith("\n"))
+
+
+def _path_of(line, path):
+    try:
+        return json.loads(line)["path"]
+    except (ValueError, KeyError, TypeError):
+        _refuse(path)
+
+
+def _refuse(path):
+    raise RankPoseError(
+        f"resume: {os.fspath(path)!r} does not hold the rows of this command; pass another --out"
+    )
+
+
+def _csv_line(cells):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _csv_row(row):
+    cells = [row.path, row.frame, _rounded(row.time, 6), row.face]
+    cells += [_rounded(value, 2) for value in row.box or [None] * 4]
+    cells += [_rounded(row.score, 4)]
+    cells += [_rounded(value, 4) for value in row.angles or [None] * 3]
+    return _csv_line([*cells, row.reason])
+
+
+def _json_row(row):
+    yaw, pitch, roll = [_rounded(value, 4) for value in row.angles or [None] * 3]
+    record = {
+        "path": row.path,
+        "frame": row.frame,
+        "time": _rounded(row.time, 6),
+        "face": row.face,
+        "box": row.box and [_rounded(value, 2) for value in row.box],
+        "score": _rounded(row.score, 4),
+        "yaw": yaw,
+        "pitch": pitch,
+        "roll": roll,
+        "reason": row.reason,
+    }
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def _rounded(value, digits):
+    """Neither format can hold NaN: it is unknown, like None."""
+    return None if value is None or not math.isfinite(value) else round(float(value), digits)

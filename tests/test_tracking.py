@@ -1,0 +1,144 @@
+"""Numbers of faces over made sequences of boxes, and one smoother for each face."""
+
+import numpy as np
+import pytest
+
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.smoothing import RotationSmoother
+from rankpose_tf.tracking import Tracker, VideoPoses, overlaps
+
+
+def box(left, top=0, side=10):
+    return [left, top, left + side, top + side]
+
+
+def test_overlap_is_the_intersection_over_the_union():
+    boxes = [box(0), box(5), box(10), box(0, side=5)]
+    expected = [[1.0, 50 / 150, 0.0, 25 / 100]]
+    np.testing.assert_allclose(overlaps(boxes[:1], boxes), expected)
+
+
+def test_boxes_without_an_extent_or_a_place_overlap_nothing():
+    strange = [[3, 3, 3, 8], [8, 8, 2, 2], [np.nan, 0, 5, 5], [0, 0, np.inf, np.inf]]
+    np.testing.assert_array_equal(overlaps(strange, [box(0)]), np.zeros((4, 1)))
+    np.testing.assert_array_equal(overlaps(strange[:2], strange[:2]), np.zeros((2, 2)))
+
+
+def test_faces_keep_their_numbers_whatever_the_order_of_the_boxes():
+    tracker = Tracker()
+    assert tracker.update([box(0), box(100)]) == [0, 1]
+    assert tracker.update([box(102), box(2)]) == [1, 0]
+    assert tracker.update([box(4), box(50), box(104)]) == [0, 2, 1]
+
+
+def test_two_faces_that_pass_each_other_closely_keep_their_numbers():
+    tracker = Tracker()
+    frames = [[box(3 * i), box(60 - 3 * i, top=6)] for i in range(21)]
+    assert [tracker.update(boxes) for boxes in frames] == [[0, 1]] * 21
+
+
+def test_the_greatest_overlap_is_joined_first():
+    tracker = Tracker(smallest_overlap=0.1)
+    assert tracker.update([box(0), box(8)]) == [0, 1]
+    # It overlaps both, the second more; what is left over is new.
+    assert tracker.update([box(5)]) == [1]
+    assert Tracker(smallest_overlap=0.1).update([box(5), box(5)]) == [0, 1]
+
+
+def test_of_equal_overlaps_the_older_face_and_the_earlier_box_come_first():
+    tracker = Tracker(smallest_overlap=0.1)
+    assert tracker.update([box(0), box(10)]) == [0, 1]
+    assert tracker.update([box(5)]) == [0]
+    tracker = Tracker(smallest_overlap=0.1)
+    assert tracker.update([box(5)]) == [0]
+    assert tracker.update([box(10), box(0)]) == [0, 1]
+
+
+def test_a_face_survives_as_many_missed_frames_as_asked_for():
+    for missed in range(5):
+        tracker = Tracker(keep_frames=3)
+        tracker.update([box(0), box(100)])
+        for _ in range(missed):
+            assert tracker.update([box(100)]) == [1]
+        assert tracker.update([box(1), box(100)]) == ([0, 1] if missed <= 3 else [2, 1])
+
+
+def test_frames_without_faces_count_as_missed():
+    tracker = Tracker(keep_frames=1)
+    assert tracker.update([box(0)]) == [0]
+    assert tracker.update([]) == []
+    assert tracker.update([box(0)]) == [0]
+    assert tracker.update(np.zeros((0, 4))) == []
+    assert tracker.update([]) == []
+    assert tracker.known == ()
+
+
+def test_numbers_are_never_used_again():
+    tracker = Tracker(keep_frames=0)
+    given = [tracker.update([box(100 * i)])[0] for i in range(50)]
+    assert given == list(range(50))
+
+
+def test_one_sequence_always_gives_the_same_numbers():
+    generator = np.random.default_rng(8)
+    frames = []
+    for _ in range(60):
+        corner = generator.uniform(0, 60, (generator.integers(0, 6), 2))
+        frames.append(np.concatenate([corner, corner + 25], axis=1))
+    first, second = (
+        [tracker.update(boxes) for boxes in frames] for tracker in (Tracker(), Tracker())
+    )
+    assert first == second
+    assert all(len(set(numbers)) == len(numbers) for numbers in first)
+
+
+def test_a_wrong_argument_is_named():
+    with pytest.raises(RankPoseError, match="boxes: expected .* received \\(1, 3\\)"):
+        Tracker().update([[1, 2, 3]])
+    with pytest.raises(RankPoseError, match="smallest_overlap: .* received 0"):
+        Tracker(smallest_overlap=0)
+    with pytest.raises(RankPoseError, match="keep_frames: .* received -1"):
+        Tracker(keep_frames=-1)
+
+
+def test_each_face_of_a_video_has_a_smoother_of_its_own():
+    times = np.arange(20) / 30
+    poses = np.random.default_rng(9).normal(0, 3, (20, 2, 3))
+    video, alone = VideoPoses(), [RotationSmoother(), RotationSmoother()]
+    for time, (one, two) in zip(times, poses, strict=True):
+        # The order of the boxes changes with every frame; the faces do not.
+        faces = [(box(0), 0.9, one), (box(50), 0.8, two)]
+        order = [1, 0] if time * 30 % 2 else [0, 1]
+        found = video.smooth([faces[i] for i in order], time)
+        for face in found:
+            number = 0 if face.box[0] == 0 else 1
+            expected = alone[number].filter((one, two)[number], time)
+            np.testing.assert_array_equal(face.angles, expected)
+            assert face.score == (0.9, 0.8)[number]
+    assert sorted(face.number for face in found) == [0, 1]
+
+
+def test_a_new_face_in_the_place_of_a_forgotten_one_starts_with_its_own_pose():
+    video = VideoPoses(tracker=Tracker(keep_frames=1))
+    video.smooth([(box(0), 1.0, [0.0, 0.0, 0.0])], 0.0)
+    for frame in (1, 2):
+        assert video.smooth([], frame / 30) == []
+    (face,) = video.smooth([(box(0), 1.0, [40.0, 0.0, 0.0])], 3 / 30)
+    assert face.number == 1
+    np.testing.assert_array_equal(face.angles, [40.0, 0.0, 0.0])
+
+
+def test_a_face_that_was_missed_goes_on_from_where_it_was():
+    video, alone = VideoPoses(), RotationSmoother()
+    for time, yaw in ((0.0, 0.0), (0.1, 20.0)):
+        (face,) = video.smooth([(box(0), 1.0, [yaw, 0.0, 0.0])], time)
+        np.testing.assert_array_equal(face.angles, alone.filter([yaw, 0.0, 0.0], time))
+        assert video.smooth([], time + 0.05) == []
+
+
+def test_without_smoothing_faces_are_numbered_and_angles_left():
+    video = VideoPoses(smoothing=False)
+    for frame, yaw in enumerate((0.0, 50.0)):
+        (face,) = video.smooth([(box(0), 1.0, [yaw, 0.0, 0.0])], frame / 30)
+        assert face.number == 0
+        assert face.angles == [yaw, 0.0, 0.0]
