@@ -49,6 +49,7 @@ class PoseEstimator:
     made of the scene as in training, black outside it. Calls from several threads are safe.
 
     Attributes:
+      network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
       input_size: side of the network's crops, pixels.
       crop_scale: side of the square over the box's longer side.
       description: dict, what is known about the model.
@@ -61,7 +62,7 @@ class PoseEstimator:
           network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
           description: dict with input_size S, crop_scale, and what else is known.
         """
-        self._network = network
+        self.network = network
         self._detector = None
         self._lock = threading.Lock()
         self.description = dict(description)
@@ -180,7 +181,7 @@ class PoseEstimator:
         """`Pose` of an iterator of crops, which is drawn from a batch at a time."""
         found = [np.zeros((0, 3))]
         while batch := list(itertools.islice(crops, BATCH_SIZE)):
-            found.append(self._network(np.stack(batch)))
+            found.append(self.network(np.stack(batch)))
         return Pose.from_array(np.concatenate(found))
 
     def _default_detector(self):

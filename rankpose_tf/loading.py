@@ -10,10 +10,9 @@ import threading
 
 import numpy as np
 
+from rankpose_tf import shipped
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.estimator import PoseEstimator
-
-SHIPPED = pathlib.Path(__file__).parent / "weights" / "compact.keras"
 
 
 def load(model=None, threads=None):
@@ -35,7 +34,7 @@ def load(model=None, threads=None):
     """
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise RankPoseError(f"threads: expected a whole number from 1, received {threads!r}")
-    path = _shipped() if model is None else pathlib.Path(model)
+    path = shipped.path() if model is None else pathlib.Path(model)
     if path.suffix == ".tflite" and path.is_file():
         network, description = _load_tflite(path, threads)
     elif servable := newest_version(path):
@@ -58,15 +57,6 @@ def load(model=None, threads=None):
     side = estimator.input_size
     estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
     return estimator
-
-
-def _shipped():
-    if not SHIPPED.is_file():
-        raise RankPoseError(
-            "model: this version of rankpose_tf comes without a trained model; pass the path of "
-            "one, as in load('workdir')"
-        )
-    return SHIPPED
 
 
 def newest_version(path):

@@ -153,17 +153,6 @@ def test_a_tflite_file_needs_no_tensorflow(paths, small_model):
     assert not {"tensorflow", "keras"} & set(found[1])
 
 
-def test_without_a_shipped_model_one_has_to_be_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(loading, "SHIPPED", tmp_path / "compact.keras")
-    with pytest.raises(RankPoseError, match="without a trained model; pass the path of one"):
-        rankpose_tf.load()
-
-
-def test_the_shipped_model_is_taken_if_there_is_one(monkeypatch, small_model):
-    monkeypatch.setattr(loading, "SHIPPED", small_model / "best.keras")
-    assert rankpose_tf.load().description["training_set"] == "none"
-
-
 def test_what_is_no_model_is_refused(tmp_path, exported):
     onnx = tmp_path / "rankpose.onnx"
     onnx.write_bytes(b"onnx")
@@ -219,8 +208,6 @@ def test_threads_of_a_running_tensorflow_stay(small_model):
 
 
 def test_the_shipped_model_knows_left_from_right_on_real_pictures(shared_data):
-    if not loading.SHIPPED.is_file():
-        pytest.skip("no trained model is shipped yet")
     loaded = rankpose_tf.load()
     # Seen by eye and labelled in tests/test_pose.py: turned to their own left, their own right,
     # chin up, chin down, right ear to the right shoulder, left ear to the left one.
