@@ -1,6 +1,7 @@
-"""Measures what is exported: `serving` loads running servers.
+"""Measures speed: `serving` loads running servers, `predict` times the estimator.
 
 python -m rankpose_tf.benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
+python -m rankpose_tf.benchmark predict --model=RUN --images=FOLDER
 """
 
 import dataclasses
@@ -23,13 +24,17 @@ _PICTURES = flags.DEFINE_list(
 )
 _DEADLINE = flags.DEFINE_float("deadline", 10.0, "serving: seconds that a request may take.")
 _IMAGES = flags.DEFINE_string(
-    "images", "", "serving: folder of face crops, JPEG or PNG; rendered heads if not given."
+    "images", "", "Folder of pictures with a face each; rendered heads if not given."
 )
+_MODEL = flags.DEFINE_string(
+    "model", "", "predict: what rankpose_tf.load takes; the model of the package if not given."
+)
+_COUNT = flags.DEFINE_integer("count", 1000, "predict: pictures of a folder.", lower_bound=1)
 _OUT = flags.DEFINE_string("out", "", "New JSON file for the figures.")
 
 
 def main(argv):
-    {"serving": _serving}[argv[1]]()
+    {"serving": _serving, "predict": _predict}[argv[1]]()
 
 
 def _serving():
@@ -46,6 +51,17 @@ def _serving():
     )
     print(load_test.table(rows))
     _write(out, [dataclasses.asdict(row) for row in rows])
+
+
+def _predict():
+    import rankpose_tf
+    from rankpose_tf import predict_speed
+
+    out = _new_file()
+    estimator = rankpose_tf.load(_MODEL.value or None)
+    found = predict_speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
+    print(predict_speed.table(found))
+    _write(out, found)
 
 
 def _servers():
@@ -86,4 +102,4 @@ def _write(out, rows):
 
 
 if __name__ == "__main__":
-    command.run(main, commands=("serving",))
+    command.run(main, commands=("serving", "predict"))

@@ -1,0 +1,264 @@
+"""Poses of whole folders and videos: what `python -m rankpose_tf.predict` does."""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import pathlib
+
+import numpy as np
+import tqdm
+from absl import logging
+
+from rankpose_tf import annotated, pictures, pipeline, results, video
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.inputs import CAMERA, PICTURE
+from rankpose_tf.tracking import VideoPoses
+
+BATCH_SIZE = 32
+NO_FACE = "no face found"
+NO_POSE = "the model gave no finite pose"
+
+
+@dataclasses.dataclass
+class Summary:
+    """What a run met: counts of pictures, frames, faces, those without one, and failures."""
+
+    pictures: int = 0
+    frames: int = 0
+    faces: int = 0
+    without_face: int = 0
+    failed: int = 0
+
+    def __str__(self):
+        return (
+            f"{self.pictures} pictures and {self.frames} frames: {self.faces} faces, "
+            f"{self.without_face} without a face, {self.failed} that could not be read"
+        )
+
+
+def run(
+    sources,
+    estimator,
+    *,
+    out=None,
+    crops=False,
+    detector=None,
+    draw="none",
+    draw_dir=None,
+    contact_sheet=None,
+    smoothing=True,
+    resume=False,
+    max_pixels=pictures.MAX_PIXELS,
+    batch_size=BATCH_SIZE,
+    preview=False,
+    progress=None,
+):
+    """Estimates the pose of every face in pictures, videos and cameras.
+
+    Args:
+      sources: sequence of `inputs.Source`.
+      estimator: `PoseEstimator`.
+      out: new .csv or .jsonl file (results.py), or None.
+      crops: each picture or frame is a face crop; no detector is used.
+      detector: function image -> sequence of (box, score) for all inputs; by default
+        `detect.for_pictures` and `detect.for_video`.
+      draw: "axes", "cube" or "none".
+      draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
+        its size and its mean frame rate, not its sound.
+      contact_sheet: new .png or .jpg file with the first pictures.
+      smoothing: smooth the poses of videos and cameras (smoothing.py); pictures never are.
+      resume: go on in an `out` that exists. What it holds is left out, but for the last picture
+        or video, which is made again since it may be unfinished.
+      max_pixels: nothing larger is decoded.
+      batch_size: faces given to the network at once.
+      preview: show videos and cameras in a window until q is pressed there.
+      progress: True shows bars; None only on a terminal.
+
+    Returns:
+      `Summary`.
+
+    Raises:
+      RankPoseError: if an argument does not do, before anything is read.
+      KeyboardInterrupt: by Ctrl-C; `out` is whole. A camera ends by it, without the error.
+    """
+    check(out, draw, draw_dir, contact_sheet, resume, preview)
+    if draw_dir:
+        pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
+    look = pipeline.Look(estimator, crops, detector, keep_images=bool(draw_dir or preview))
+    draw = "axes" if draw == "none" else draw
+    with results.ResultFile(out, resume) if out else contextlib.nullcontext() as kept:
+        going = _Run(estimator, look, kept, draw, batch_size, max_pixels, progress)
+        if draw_dir:
+            going.draw_into(draw_dir, sources)
+        done = kept.done if kept else ()
+        left = [one for one in sources if one.kind == CAMERA or one.path not in done]
+        for is_picture, group in itertools.groupby(left, lambda one: one.kind == PICTURE):
+            if is_picture:
+                going.pictures(list(group))
+            else:
+                for source in group:
+                    going.video(source, smoothing, preview)
+    if contact_sheet:
+        annotated.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
+    return going.summary
+
+
+def check(out, draw, draw_dir, contact_sheet, resume, preview):
+    """Refuses, before a model is loaded, what `run` would; arguments as there.
+
+    Raises:
+      RankPoseError: names the argument.
+    """
+    if not (out or draw_dir or preview):
+        raise RankPoseError("out: pass --out=FILE.csv or FILE.jsonl to keep the poses")
+    if resume and not out:
+        raise RankPoseError("resume: goes on in a file of results; pass --out=FILE as well")
+    if draw not in annotated.DRAWINGS:
+        raise RankPoseError(
+            f"draw: expected one of {', '.join(annotated.DRAWINGS)}, received {draw!r}"
+        )
+    if draw_dir and draw == "none":
+        raise RankPoseError("draw_dir: says where to draw, not what; pass --draw=axes or cube")
+    if draw != "none" and not (draw_dir or contact_sheet or preview):
+        raise RankPoseError(f"draw: pass --draw_dir=FOLDER for the pictures with {draw}")
+    if contact_sheet and not out:
+        raise RankPoseError("contact_sheet: is made from the poses kept; pass --out=FILE as well")
+    if out:
+        results.check(out, resume)
+    if contact_sheet:
+        annotated.check_sheet(contact_sheet, resume)
+    if preview:
+        video.check_window()
+    if draw_dir:
+        annotated.check_folder(draw_dir, resume)
+
+
+class _Run:
+    """One run over pictures and videos: what its parts share."""
+
+    def __init__(self, estimator, look, kept, draw, batch_size, max_pixels, progress):
+        self._estimator, self._look, self._kept, self._draw = estimator, look, kept, draw
+        self._batch_size, self._max_pixels = batch_size, max_pixels
+        self._hide_bars = None if progress is None else not progress
+        self._drawings = {}
+        self.summary = Summary()
+
+    def draw_into(self, folder, sources):
+        """Draws the sources into a folder, each to a file of its own."""
+        names = annotated.file_names(sources)
+        self._drawings = {source: pathlib.Path(folder, name) for source, name in names.items()}
+
+    def pictures(self, sources):
+        """Runs over pictures, several a batch."""
+        self._look.prepare(for_pictures=True)
+        items = pipeline.looked_at_ahead(
+            sources,
+            lambda source: pipeline.read_picture(source.path, self._max_pixels),
+            self._look,
+            threads=min(8, os.cpu_count() or 1),
+            most=2 * self._batch_size,
+        )
+        judged = pipeline.poses(items, self._estimator, self._batch_size)
+        with tqdm.tqdm(total=len(sources), unit="picture", disable=self._hide_bars) as bar:
+            for source, (item, angles) in zip(sources, judged, strict=True):
+                self._keep(item, angles, range(len(angles)))
+                self.summary.pictures += item.reason is None
+                if source in self._drawings and item.image is not None:
+                    self._draw_picture(self._drawings[source], item, angles)
+                bar.update()
+
+    def _draw_picture(self, path, item, angles):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            annotated.write_picture(path, self._drawn(item, angles))
+        except RankPoseError as error:
+            logging.warning("%s", error)
+
+    def _drawn(self, item, angles):
+        faces = [
+            (box, pose)
+            for (box, _), pose in zip(item.faces, angles, strict=True)
+            if np.all(np.isfinite(pose))
+        ]
+        return annotated.annotate(item.image, faces, self._draw)
+
+    def video(self, source, smoothing, preview):
+        """Runs over a video or camera."""
+        self._look.prepare(for_pictures=False)
+        live = source.kind == CAMERA
+        try:
+            frames = video.Video(int(source.path) if live else source.path, self._max_pixels)
+            with self._video_writer(source, frames.rate) as write:
+                # It is how a camera ends, and what was written of it is whole.
+                with contextlib.suppress(*[KeyboardInterrupt] * live):
+                    self._frames(source, frames, VideoPoses(smoothing), write, preview)
+        except video.VideoError as error:
+            self._keep(pipeline.Item(source.path, reason=error.reason), (), ())
+
+    def _video_writer(self, source, rate):
+        if source not in self._drawings:
+            return contextlib.nullcontext()
+        path = self._drawings[source]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return video.writer(path, rate)
+
+    def _frames(self, source, frames, tracked, write, preview):
+        """Runs over the frames; `write` takes the drawn ones unless it is None."""
+        items, batch_size = self._looked_at(source, frames)
+        name = pathlib.Path(source.name).name
+        bar = tqdm.tqdm(total=frames.frames, unit="frame", desc=name, disable=self._hide_bars)
+        with bar:
+            for item, angles in pipeline.poses(items, self._estimator, batch_size):
+                angles, numbers = _tracked(tracked, item, angles)
+                self._keep(item, angles, numbers)
+                self.summary.frames += 1
+                bar.update()
+                drawn = None if item.image is None else self._drawn(item, angles)
+                if write:
+                    write(drawn)
+                if preview and not video.show(drawn):
+                    return
+
+    def _looked_at(self, source, frames):
+        """The frames as items, and how many make a batch."""
+        items = (pipeline.Item(source.path, *frame) for frame in frames)
+        if source.kind == CAMERA:
+            # Its frames would only wait: they are looked at as they come, one by one.
+            return map(self._look, items), 1
+        most = 2 * self._batch_size
+        items = pipeline.looked_at_ahead(items, lambda item: item, self._look, 1, most)
+        return items, self._batch_size
+
+    def _keep(self, item, angles, numbers):
+        """Writes the rows of an item, together, and counts it."""
+        place = (item.path, item.frame, item.time)
+        rows = [
+            _row(place, number, face, pose)
+            for number, face, pose in zip(numbers, item.faces, angles, strict=True)
+        ]
+        self.summary.faces += len(rows)
+        self.summary.without_face += not rows and item.reason is None
+        self.summary.failed += item.reason is not None
+        if self._kept:
+            self._kept.write(rows or [results.Row(*place, reason=item.reason or NO_FACE)])
+
+
+def _row(place, number, face, angles):
+    """Row of one face (box, score) with (3,) degrees."""
+    box, score = face
+    row = results.Row(*place, number, None if box is None else tuple(box), score)
+    if np.all(np.isfinite(angles)):
+        return row._replace(angles=tuple(angles))
+    return row._replace(reason=NO_POSE)
+
+
+def _tracked(tracked, item, angles):
+    """Angles and numbers of the faces of a frame, by `tracking.VideoPoses`."""
+    # A crop has no box: its face is always where it was.
+    faces = [
+        ((0, 0, 1, 1) if box is None else box, score, pose)
+        for (box, score), pose in zip(item.faces, angles, strict=True)
+    ]
+    found = tracked.smooth(faces, item.time)
+    return [face.angles for face in found], [face.number for face in found]

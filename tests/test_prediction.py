@@ -1,0 +1,319 @@
+"""Runs over made-up pictures and videos, with an estimator and a detector that are known."""
+
+import os
+import pathlib
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from rankpose_tf import annotated, inputs, prediction, results, video
+from rankpose_tf.errors import RankPoseError
+from rankpose_tf.pose import Pose
+from rankpose_tf.smoothing import RotationSmoother
+
+SIDE = 8
+
+
+class KnownEstimator:
+    """The yaw is the mean of the crop's red less 100, the pitch of its green, the roll of blue."""
+
+    input_size = SIDE
+
+    def __init__(self):
+        self.batches = []
+
+    def crop(self, image, box=None):
+        if box is not None:
+            left, top, right, bottom = (int(side) for side in box)
+            image = image[top:bottom, left:right]
+        return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+
+    def predict_crops(self, crops):
+        assert crops.shape[1:] == (SIDE, SIDE, 3)
+        self.batches.append(len(crops))
+        return Pose.from_array(crops.mean(axis=(1, 2)) - 100.0)
+
+
+def squares(image):
+    """Detector of the bright squares of `scene`."""
+    mask = (image[..., 2] > 127).astype(np.uint8)
+    _, _, found, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    boxes = [(left, top, left + width, top + height) for left, top, width, height, _ in found[1:]]
+    return [(np.array(box, float), 0.9) for box in sorted(boxes)]
+
+
+def scene(faces, size=(60, 80)):
+    """A black picture with squares of 20 pixels: left, top, (red, green)."""
+    image = np.zeros((*size, 3), np.uint8)
+    for left, top, colour in faces:
+        image[top : top + 20, left : left + 20] = (*colour, 200)
+    return image
+
+
+def save(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image[..., ::-1])
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Ten pictures: of no, one and two faces by turns, and one that is damaged."""
+    for index in range(9):
+        faces = [(5, 10, (90 + index, 100)), (45, 30, (120, 130 + index))][: index % 3]
+        save(tmp_path / "faces" / f"{index}.png", scene(faces))
+    (tmp_path / "faces" / "5x.png").write_bytes((tmp_path / "faces" / "5.png").read_bytes()[:60])
+    return tmp_path / "faces"
+
+
+def run(named, estimator=None, **options):
+    options = {"detector": squares, "progress": False, **options}
+    sources = inputs.expand([str(named)] if isinstance(named, os.PathLike) else named)
+    return prediction.run(sources, estimator or KnownEstimator(), **options)
+
+
+def rows(path):
+    return list(results.read(path))
+
+
+def test_every_face_of_every_picture_has_its_row(folder, tmp_path):
+    summary = run(folder, out=tmp_path / "poses.csv")
+    expected = []
+    for name in ["0", "1", "2", "3", "4", "5", "5x", "6", "7", "8"]:
+        path = str(folder / f"{name}.png")
+        if name == "5x":
+            expected.append((path, None, None, None))
+            continue
+        index = int(name)
+        found = [
+            (path, 0, (5, 10, 25, 30), (index - 10, 0, 100)),
+            (path, 1, (45, 30, 65, 50), (20, 30 + index, 100)),
+        ]
+        expected += found[: index % 3] or [(path, None, None, None)]
+    kept = rows(tmp_path / "poses.csv")
+    assert [(row.path, row.face, row.box, row.angles) for row in kept] == expected
+    assert {row.score for row in kept if row.box} == {0.9}
+    reasons = {row.reason for row in kept if row.angles is None and "5x" not in row.path}
+    assert reasons == {"no face found"}
+    assert "damaged" in next(row.reason for row in kept if "5x" in row.path)
+    assert vars(summary) == {
+        "pictures": 9, "frames": 0, "faces": 9, "without_face": 3, "failed": 1
+    }
+
+
+def test_crops_are_judged_whole_and_without_a_detector(tmp_path):
+    for index in range(3):
+        save(tmp_path / "crops" / f"{index}.png", np.full((30, 30, 3), 100 + index, np.uint8))
+
+    def detector(image):
+        raise AssertionError("called")
+
+    run(tmp_path / "crops", out=tmp_path / "poses.jsonl", crops=True, detector=detector)
+    kept = rows(tmp_path / "poses.jsonl")
+    assert [row.angles for row in kept] == [(0, 0, 0), (1, 1, 1), (2, 2, 2)]
+    assert {(row.face, row.box, row.score) for row in kept} == {(0, None, None)}
+
+
+def test_batches_reach_across_pictures(tmp_path):
+    for index in range(10):
+        save(tmp_path / "crops" / f"{index}.png", np.full((30, 30, 3), index, np.uint8))
+    estimator = KnownEstimator()
+    run(tmp_path / "crops", estimator, out=tmp_path / "poses.csv", crops=True, batch_size=4)
+    assert estimator.batches == [4, 4, 2]
+
+
+def test_pictures_wait_in_bounded_number(tmp_path, monkeypatch):
+    """Of 300 pictures no more are held than two batches after each step, and one a thread."""
+    held, most = [0], [0]
+
+    class Counted(np.ndarray):
+        def __del__(self):
+            held[0] -= 1
+
+    def read(path, max_pixels):
+        held[0] += 1
+        most[0] = max(most[0], held[0])
+        return np.full((30, 30, 3), 100, np.uint8).view(Counted)
+
+    monkeypatch.setattr(prediction.pipeline.pictures, "read", read)
+    sources = [inputs.Source("picture", f"{index}.png", f"{index}.png") for index in range(300)]
+
+    class Slow(KnownEstimator):
+        def predict_crops(self, crops):
+            time.sleep(0.01)
+            return super().predict_crops(crops)
+
+        def crop(self, image, box=None):
+            return np.array(super().crop(image, box))
+
+    found = lambda image: [((0, 0, 20, 20), 1.0)]  # noqa: E731
+    prediction.run(sources, Slow(), out=tmp_path / "poses.csv", detector=found, batch_size=4)
+    assert len(rows(tmp_path / "poses.csv")) == 300
+    # Read: 2 batches and one a thread; looked at: one, whose picture is then let go.
+    assert most[0] <= 2 * 4 + min(8, os.cpu_count()) + 1
+
+
+def test_a_pose_that_is_not_finite_is_a_row_with_its_reason(tmp_path):
+    class Broken(KnownEstimator):
+        def predict_crops(self, crops):
+            return Pose.from_array(np.full((len(crops), 3), np.nan))
+
+    save(tmp_path / "faces" / "a.png", scene([(5, 10, (100, 100))]))
+    options = {"draw": "axes", "draw_dir": tmp_path / "drawn"}
+    run(tmp_path / "faces", Broken(), out=tmp_path / "poses.csv", **options)
+    (row,) = rows(tmp_path / "poses.csv")
+    assert (row.angles, row.reason) == (None, prediction.NO_POSE)
+    assert row.box == (5, 10, 25, 30)
+
+
+def test_too_many_pixels_are_a_reason(tmp_path):
+    save(tmp_path / "faces" / "a.png", scene([]))
+    assert run(tmp_path / "faces", out=tmp_path / "poses.csv", max_pixels=4799).failed == 1
+    assert "4799" in rows(tmp_path / "poses.csv")[0].reason
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("stop", range(10))
+def test_stopped_and_resumed_it_ends_with_the_same_file(folder, tmp_path, suffix, stop):
+    whole, parts = tmp_path / f"whole{suffix}", tmp_path / f"parts{suffix}"
+    run(folder, out=whole)
+
+    class Stopped(KnownEstimator):
+        def crop(self, image, box=None):
+            if len(self.batches) == stop:
+                raise KeyboardInterrupt
+            return super().crop(image, box)
+
+    try:
+        run(folder, Stopped(), out=parts, batch_size=1)
+    except KeyboardInterrupt:
+        assert whole.read_bytes().startswith(parts.read_bytes())
+    estimator = KnownEstimator()
+    run(folder, estimator, out=parts, resume=True)
+    assert parts.read_bytes() == whole.read_bytes()
+    if stop > 4:
+        assert sum(estimator.batches) < 9
+
+
+def film(path, count=12):
+    """A face that moves to the right by a pixel a frame, and is hidden in frame 5."""
+    with video.writer(path, 25.0) as write:
+        for index in range(count):
+            write(scene([] if index == 5 else [(5 + index, 10, (100, 100))]))
+    return path
+
+
+def test_a_video_has_a_row_a_frame_and_a_face_keeps_its_number(tmp_path):
+    summary = run(film(tmp_path / "film.mp4"), out=tmp_path / "poses.csv", batch_size=5)
+    kept = rows(tmp_path / "poses.csv")
+    assert [row.frame for row in kept] == list(range(12))
+    np.testing.assert_allclose([row.time for row in kept], np.arange(12) / 25, atol=1e-3)
+    assert [row.face for row in kept] == [0] * 5 + [None] + [0] * 6
+    assert kept[5].reason == "no face found"
+    assert (summary.frames, summary.faces, summary.without_face) == (12, 11, 1)
+
+
+def test_smoothing_is_that_of_the_filter_and_can_be_left_out(tmp_path):
+    path = film(tmp_path / "film.mp4")
+    run(path, out=tmp_path / "raw.jsonl", smoothing=False)
+    run(path, out=tmp_path / "smooth.jsonl")
+    raw, smooth = rows(tmp_path / "raw.jsonl"), rows(tmp_path / "smooth.jsonl")
+    smoother = RotationSmoother()
+    for before, after in zip(raw, smooth, strict=True):
+        if before.angles is not None:
+            expected = smoother.filter(before.angles, before.time)
+            np.testing.assert_allclose(after.angles, expected, atol=1e-3)
+    assert any(before.angles != after.angles for before, after in zip(raw, smooth, strict=True))
+
+
+def test_a_drawn_video_keeps_its_rate_size_and_frames(tmp_path):
+    path = film(tmp_path / "film.mp4")
+    run(path, out=tmp_path / "poses.csv", draw="cube", draw_dir=tmp_path / "drawn")
+    before, after = (video.Video(str(p)) for p in (path, tmp_path / "drawn" / "film.mp4"))
+    assert (after.rate, after.frames) == (before.rate, before.frames)
+    changed = [
+        np.abs(one.image.astype(int) - two.image).max()
+        for one, two in zip(before, after, strict=True)
+    ]
+    assert min(changed[:5] + changed[6:]) > 100
+    assert changed[5] < 60
+
+
+def test_a_film_that_cannot_be_read_is_a_row_and_the_run_goes_on(tmp_path, folder):
+    (folder / "4.mp4").write_bytes(b"no video")
+    summary = run(folder, out=tmp_path / "poses.csv")
+    assert summary.failed == 2
+    kept = rows(tmp_path / "poses.csv")
+    assert [row.reason for row in kept if "mp4" in row.path] == ["can't be opened as a video"]
+    assert kept[-1].path == str(folder / "8.png")
+
+
+def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
+    class Camera:
+        rate, frames = 20.0, None
+
+        def __init__(self, source, max_pixels):
+            assert source == 0
+
+        def __iter__(self):
+            for index in range(6):
+                yield video.Frame(index, index / 20, scene([(5, 10, (100, 100))]))
+            raise KeyboardInterrupt
+
+    original = video.Video
+    monkeypatch.setattr(video, "Video", Camera)
+    summary = run(["0"], out=tmp_path / "poses.csv", draw="axes", draw_dir=tmp_path / "drawn")
+    assert summary.frames == 6
+    assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
+    assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "out: pass --out"),
+        ({"resume": True, "draw_dir": "drawn", "draw": "axes"}, "resume: .* pass --out"),
+        ({"out": "poses.csv", "draw": "axes"}, "draw: pass --draw_dir=FOLDER"),
+        ({"out": "poses.csv", "draw_dir": "drawn"}, "draw_dir: .* pass --draw=axes or cube"),
+        ({"out": "poses.csv", "draw": "lines"}, "draw: expected one of axes, cube, none"),
+        ({"out": "poses.csv", "contact_sheet": "sheet.gif"}, "contact_sheet: expected a name"),
+        ({"out": "old.csv"}, "out: 'old.csv' exists already"),
+        ({"out": "poses.csv", "contact_sheet": "old.png"}, "contact_sheet: .* exists already"),
+        ({"out": "poses.csv", "draw": "axes", "draw_dir": "full"}, "draw_dir: .* is not empty"),
+        ({"out": "poses.csv", "draw": "axes", "draw_dir": "old.csv"}, "draw_dir: .* no folder"),
+        ({"draw_dir": "drawn", "draw": "axes", "contact_sheet": "s.png"}, "contact_sheet: is made"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_read(
+    tmp_path, monkeypatch, options, said
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("old.csv", "old.png", "full/one.png"):
+        pathlib.Path(name).parent.mkdir(exist_ok=True)
+        pathlib.Path(name).touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RankPoseError, match=f"^{said}"):
+        prediction.run([inputs.Source("picture", "absent.png", "absent.png")], None, **options)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_progress_tells_rate_and_time_left(folder, tmp_path, capsys):
+    run(folder, out=tmp_path / "poses.csv", progress=True)
+    shown = capsys.readouterr().err
+    assert "10/10" in shown
+    assert "picture/s" in shown or "s/picture" in shown
+
+
+def test_drawings_and_sheet_are_made_of_the_same_run(tmp_path):
+    face = scene([(5, 10, (120, 100))])
+    for name in ("a.png", "sub/a.png"):
+        save(tmp_path / "faces" / name, face)
+    drawn, sheet = tmp_path / "drawn", tmp_path / "sheet.png"
+    options = {"draw": "cube", "draw_dir": drawn, "contact_sheet": sheet}
+    run(tmp_path / "faces", out=tmp_path / "poses.csv", **options)
+    expected = annotated.annotate(face, [((5, 10, 25, 30), (20, 0, 100))], "cube")
+    for name in ("a.png", "sub/a.png"):
+        np.testing.assert_array_equal(cv2.imread(str(drawn / name))[..., ::-1], expected)
+    assert cv2.imread(str(sheet)).shape == (160, 320, 3)
