@@ -25,7 +25,7 @@ def blazeface():
 @pytest.fixture(scope="session")
 def mtcnn():
     pytest.importorskip("mtcnn", reason="the extra detect is not installed")
-    return detect.mtcnn(min_face_size=80)
+    return detect.mtcnn(min_face_size=40)
 
 
 @pytest.fixture(params=["blazeface", "mtcnn"])
@@ -237,9 +237,9 @@ def test_real_faces_are_found_where_their_landmarks_are(detector, photos):
         found = detect.main_face(faces, image.shape[1], image.shape[0])
         overlaps.append(tracking.overlaps([found.box], [square])[0, 0])
         assert 0.5 <= found.score <= 1.0
-    # One of the eight is a profile, which MTCNN does not find.
-    assert missed <= 1
-    assert min(overlaps) > 0.5
+    assert missed == 0
+    # The third is turned by 69, -51 and -59 degrees: MTCNN's box is off by half its side there.
+    assert min(overlaps[:2] + overlaps[3:]) > 0.5
     assert np.median(overlaps) > 0.75
 
 
