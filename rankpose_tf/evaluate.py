@@ -7,10 +7,14 @@ import sys
 
 from absl import flags
 
-from rankpose_tf import command, evaluation
+from rankpose_tf import command, evaluation, shipped
 from rankpose_tf.errors import RankPoseError
 
-_MODEL = flags.DEFINE_string("model", "", "Workdir of rankpose_tf.train, or a .keras file.")
+_MODEL = flags.DEFINE_string(
+    "model",
+    "",
+    "Workdir of rankpose_tf.train, or a .keras file; the model of the package if not given.",
+)
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare.")
 _OUT = flags.DEFINE_string(
     "out",
@@ -29,11 +33,15 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Pictures at once.", lower_
 
 def main(argv):
     del argv
-    for flag, kind in ((_MODEL, "WORKDIR or FILE.keras"), (_DATA, "FOLDER")):
-        if not flag.value:
-            raise RankPoseError(f"{flag.name}: pass --{flag.name}={kind}")
+    if not _DATA.value:
+        raise RankPoseError("data: pass --data=FOLDER")
+    if not _MODEL.value and not _OUT.value:
+        raise RankPoseError(
+            "out: pass --out=FOLDER; beside the model of the package nothing is written, and no "
+            "other --model is given"
+        )
     result, out = evaluation.evaluate(
-        model=_MODEL.value,
+        model=_MODEL.value or shipped.path(),
         data=_DATA.value,
         out=_OUT.value or None,
         crop_scale=_CROP_SCALE.value,

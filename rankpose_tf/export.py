@@ -5,10 +5,14 @@
 
 from absl import flags
 
-from rankpose_tf import command, exporting
+from rankpose_tf import command, exporting, shipped
 from rankpose_tf.errors import RankPoseError
 
-_MODEL = flags.DEFINE_string("model", "", "Workdir of rankpose_tf.train, or a .keras file.")
+_MODEL = flags.DEFINE_string(
+    "model",
+    "",
+    "Workdir of rankpose_tf.train, or a .keras file; the model of the package if not given.",
+)
 _OUT = flags.DEFINE_string("out", "", "New folder, or that of an earlier export to add to.")
 _FORMATS = flags.DEFINE_list(
     "formats",
@@ -30,11 +34,10 @@ _LATENCY = flags.DEFINE_boolean("latency", True, "Measure how long each file tak
 
 def main(argv):
     del argv
-    for flag, kind in ((_MODEL, "WORKDIR or FILE.keras"), (_OUT, "FOLDER")):
-        if not flag.value:
-            raise RankPoseError(f"{flag.name}: pass --{flag.name}={kind}")
+    if not _OUT.value:
+        raise RankPoseError("out: pass --out=FOLDER")
     report = exporting.export(
-        model=_MODEL.value,
+        model=_MODEL.value or shipped.path(),
         out=_OUT.value,
         formats=_FORMATS.value,
         version=_VERSION.value,

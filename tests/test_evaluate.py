@@ -330,3 +330,16 @@ def test_command_ends_a_mistake_with_one_sentence_and_exit_code_1(data, tmp_path
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: model: ") and "absent" in last
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.end_to_end
+def test_beside_the_model_of_the_package_nothing_is_written(prepared, tmp_path):
+    command = [sys.executable, "-m", "rankpose_tf.evaluate", f"--data={prepared}"]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr.splitlines()[-1].startswith("error: out: pass --out=FOLDER")
+    run = subprocess.run(
+        [*command, f"--out={tmp_path / 'test'}"], capture_output=True, text=True, check=True
+    )
+    assert "MAE by true yaw" in run.stdout
+    assert (tmp_path / "test" / "evaluation.json").is_file()
