@@ -28,6 +28,11 @@ _CROP_SCALE = flags.DEFINE_float(
 _FILTER_ANGLES = flags.DEFINE_bool(
     "filter_angles", True, "Leave out pictures with an angle over 99 degrees."
 )
+_PLOTS = flags.DEFINE_bool(
+    "plots",
+    False,
+    "Draw a grid of pictures ordered by error, error against angle, and cumulative error, as PNG.",
+)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Pictures at once.", lower_bound=1)
 
 
@@ -48,6 +53,7 @@ def main(argv):
         filter_angles=_FILTER_ANGLES.value,
         batch_size=_BATCH_SIZE.value,
         progress=sys.stdout.isatty(),
+        plots=_PLOTS.value,
     )
     print(f"{evaluation.table(result)}\n\n{out / 'evaluation.json'}")
 

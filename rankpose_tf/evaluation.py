@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import files, metrics
+from rankpose_tf import figures, files, metrics
 from rankpose_tf.data import pairs, records
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import load_model, read_description
@@ -40,7 +40,15 @@ def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
 
 
 def evaluate(
-    *, model, data, out=None, crop_scale=None, filter_angles=True, batch_size=64, progress=False
+    *,
+    model,
+    data,
+    out=None,
+    crop_scale=None,
+    filter_angles=True,
+    batch_size=64,
+    progress=False,
+    plots=False,
 ):
     """Predicts every picture of a prepared set, scores it, and writes both.
 
@@ -52,6 +60,7 @@ def evaluate(
       filter_angles: leave out pictures with an angle over 99 degrees.
       batch_size: pictures at once.
       progress: show a progress bar.
+      plots: also draw figures.py's pictures into `out`.
 
     Returns:
       The content of evaluation.json, and the folder it lies in.
@@ -67,11 +76,16 @@ def evaluate(
         raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
     if batch_size < 1:
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
+    if plots:
+        figures.require_matplotlib()
     out = checked_out(out or free_folder(model, about_data["protocol_set"]))
     expected = count_pictures(data, about_data, filter_angles)
     network, _ = load_model(model)
-    views = pairs.views(data, about_model["input_size"], crop_scale, batch_size, filter_angles)
-    found = predict(network, views, data, expected, progress)
+
+    def views(size):
+        return pairs.views(data, size, crop_scale, batch_size, filter_angles)
+
+    found = predict(network, views(about_model["input_size"]), data, expected, progress)
     result = {
         **score(found, about_data, crop_scale, filter_angles),
         "data": pathlib.Path(data).resolve().name,
@@ -84,6 +98,8 @@ def evaluate(
         },
     }
     write(out, result, found)
+    if plots:
+        figures.write_all(out, found, views)
     return result, out
 
 
