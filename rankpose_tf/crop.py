@@ -7,6 +7,8 @@ pixel centres at halves, a kernel that widens as the picture shrinks, weights no
 the picture's border, and black where a pixel of the result lies outside.
 """
 
+import functools
+
 import numpy as np
 
 # Rows of the result that are made at a time. Few rows of the picture go into them, so that most
@@ -87,8 +89,11 @@ def _product(weights, bands, values):
     return sums
 
 
+@functools.lru_cache(maxsize=32)
 def _weights(start, end, size, pixels):
     """Weights of one axis, in the float32 arithmetic of ScaleAndTranslate.
+
+    Kept, because whole pictures of one size, a folder of crops say, all have the same.
 
     Args:
       start: where the square begins, pixels.
@@ -99,7 +104,7 @@ def _weights(start, end, size, pixels):
     Returns:
       The first pixel of the picture that counts; (size, used) float32 weights of it and those
       after it, a row is zero where the result is black; and (size, 2) the columns where each row
-      begins and ends to have weights, both growing from row to row.
+      begins and ends to have weights, both growing from row to row. All read-only.
     """
     one, half = np.float32(1.0), np.float32(0.5)
     scale = np.float32(size) / (end - start)
@@ -108,7 +113,7 @@ def _weights(start, end, size, pixels):
     centres += -inverse * (-start * scale)
     inside = (centres >= 0) & (centres <= pixels)
     if not inside.any():
-        return 0, np.zeros((size, 0), np.float32), np.zeros((size, 2), np.int32)
+        return 0, *_read_only(np.zeros((size, 0), np.float32), np.zeros((size, 2), np.int32))
     radius = max(inverse, one)
     bands = np.stack([np.floor(centres - radius - half), np.ceil(centres + radius + half)], axis=1)
     bands = np.clip(bands, 0, pixels).astype(np.int32)
@@ -118,4 +123,10 @@ def _weights(start, end, size, pixels):
     weights[~inside] = 0
     # Rows outside stay zero; every other one has a pixel within half a pixel of its centre.
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-6))
-    return low, weights, np.clip(bands - low, 0, high - low)
+    return low, *_read_only(weights, np.clip(bands - low, 0, high - low))
+
+
+def _read_only(*arrays):
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
