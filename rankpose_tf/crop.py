@@ -8,6 +8,7 @@ the picture's border, and black where a pixel of the result lies outside.
 """
 
 import functools
+import threading
 
 import numpy as np
 
@@ -18,6 +19,7 @@ _ROWS = 8
 # usual library. For larger ones it wakes a thread a core, and on a machine with other work their
 # waiting for each other costs many times the product.
 _LARGEST_PRODUCT = 2**18
+_SCRATCH = threading.local()
 
 
 def square_around(box, scale):
@@ -82,11 +84,26 @@ def _product(weights, bands, values):
         rows = slice(colours * start, colours * (start + _ROWS))
         first, end = bands[start, 0], bands[start : start + _ROWS, 1][-1]
         band = slice(colours * first, colours * end)
-        block, floats = weights[rows, band], values[band].astype(np.float32, copy=False)
+        block, floats = weights[rows, band], _as_floats(values[band])
         step = max(1, _LARGEST_PRODUCT // max(1, block.size))
         for left in range(0, values.shape[1], step):
             sums[rows, left : left + step] = block @ floats[:, left : left + step]
     return sums
+
+
+def _as_floats(values):
+    """(H, W) as float32, in memory that the next call in this thread will use again.
+
+    A block is large enough for the allocator to fetch fresh pages from the system for each, and
+    to touch those costs several times the arithmetic.
+    """
+    if values.dtype == np.float32:
+        return values
+    if getattr(_SCRATCH, "floats", np.empty(0)).size < values.size:
+        _SCRATCH.floats = np.empty(values.size, np.float32)
+    floats = _SCRATCH.floats[: values.size].reshape(values.shape)
+    np.copyto(floats, values)
+    return floats
 
 
 @functools.lru_cache(maxsize=32)
