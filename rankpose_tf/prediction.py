@@ -83,9 +83,12 @@ def run(
       KeyboardInterrupt: by Ctrl-C; `out` is whole. A camera ends by it, without the error.
     """
     check(out, draw, draw_dir, contact_sheet, resume, preview)
+    look = pipeline.Look(estimator, crops, detector, keep_images=bool(draw_dir or preview))
+    # A detector that is not installed is told before any file is begun.
+    for is_picture in {source.kind == PICTURE for source in sources}:
+        look.prepare(is_picture)
     if draw_dir:
         pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
-    look = pipeline.Look(estimator, crops, detector, keep_images=bool(draw_dir or preview))
     draw = "axes" if draw == "none" else draw
     with results.ResultFile(out, resume) if out else contextlib.nullcontext() as kept:
         going = _Run(estimator, look, kept, draw, batch_size, max_pixels, progress)
@@ -151,7 +154,6 @@ class _Run:
 
     def pictures(self, sources):
         """Runs over pictures, several a batch."""
-        self._look.prepare(for_pictures=True)
         items = pipeline.looked_at_ahead(
             sources,
             lambda source: pipeline.read_picture(source.path, self._max_pixels),
@@ -185,7 +187,6 @@ class _Run:
 
     def video(self, source, smoothing, preview):
         """Runs over a video or camera."""
-        self._look.prepare(for_pictures=False)
         live = source.kind == CAMERA
         try:
             frames = video.Video(int(source.path) if live else source.path, self._max_pixels)

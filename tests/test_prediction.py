@@ -317,3 +317,19 @@ def test_drawings_and_sheet_are_made_of_the_same_run(tmp_path):
     for name in ("a.png", "sub/a.png"):
         np.testing.assert_array_equal(cv2.imread(str(drawn / name))[..., ::-1], expected)
     assert cv2.imread(str(sheet)).shape == (160, 320, 3)
+
+
+def test_a_detector_that_is_not_installed_is_told_before_a_file_is_begun(
+    folder, tmp_path, monkeypatch
+):
+    def missing():
+        raise RankPoseError("detector: the package mtcnn is not installed")
+
+    monkeypatch.setattr(prediction.pipeline.detect, "for_pictures", missing)
+    out = tmp_path / "poses.csv"
+    with pytest.raises(RankPoseError, match="not installed"):
+        prediction.run(
+            inputs.expand([str(folder)]), KnownEstimator(), out=out, draw="axes",
+            draw_dir=tmp_path / "drawn", progress=False,
+        )
+    assert not out.exists() and not (tmp_path / "drawn").exists()
