@@ -99,7 +99,7 @@ def evaluate(
     }
     write(out, result, found)
     if plots:
-        figures.write_all(out, found, views)
+        figures.write_all(out, result, found, views)
     return result, out
 
 

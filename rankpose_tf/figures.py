@@ -6,22 +6,25 @@ made without pyplot, so nothing is shown and nothing global is changed.
 
 import numpy as np
 
-from rankpose_tf import draw, files
+from rankpose_tf import draw, files, pose
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.metrics import ANGLES, absolute_errors
 
-_COLOURS = ("tab:blue", "tab:orange", "tab:green", "black")
 _CROP = 160
-_COLUMNS = 6
+_COLUMNS = 4
+_GROUPS = ("best", "middle", "worst")
+_SHOWN = 2 * _COLUMNS * len(_GROUPS)
 _LARGEST_ERROR = 30
 _BIN_DEGREES = 15
+_FEW_PICTURES = 10
 
 
-def write_all(folder, found, views):
-    """Writes grid.png, error_by_angle.png and cumulative_error.png.
+def write_all(folder, result, found, views):
+    """Writes grid.png, error_by_angle.png and cumulative_error.png, each under its protocol.
 
     Args:
       folder: existing folder.
+      result: dict with protocol and model, as in evaluation.json.
       found: dict with true and predicted, (N, 3) degrees, as from `evaluation.predict`.
       views: function of a size in pixels -> the batches of `pairs.views` that were predicted, in
         the same order; only the pictures that are shown are kept.
@@ -30,14 +33,16 @@ def write_all(folder, found, views):
       RankPoseError: if matplotlib is not installed.
     """
     errors = absolute_errors(found["true"], found["predicted"])
-    chosen = spread(errors[:, 3], 4 * _COLUMNS)
+    chosen = spread(errors[:, 3], _SHOWN)
     pictures = _pictures(views(_CROP), chosen)
+    groups = _GROUPS if len(errors) > _SHOWN else ()
     figures = {
-        "grid": grid(pictures, found["true"][chosen], found["predicted"][chosen]),
+        "grid": grid(pictures, found["true"][chosen], found["predicted"][chosen], groups),
         "error_by_angle": error_by_angle(found["true"], errors),
-        "cumulative_error": cumulative_error({"model": errors}),
+        "cumulative_error": cumulative_error({result["model"]: errors}),
     }
     for name, figure in figures.items():
+        figure.supxlabel(result["protocol"], fontsize=9, color="dimgrey")
         with files.replaced(folder / f"{name}.png") as beside:
             figure.savefig(beside, dpi=110)
 
@@ -70,33 +75,57 @@ def _pictures(batches, chosen):
         for index in wanted & set(range(position, position + len(images))):
             kept[index] = np.clip(np.rint(images[index - position]), 0, 255).astype(np.uint8)
         position += len(images)
+        if len(kept) == len(wanted):
+            break
     return [kept[index] for index in chosen.tolist()]
 
 
-def grid(pictures, true, predicted):
+def grid(pictures, true, predicted, groups=()):
     """Pictures with the axes of their label and, beside them, of the prediction.
 
     Args:
       pictures: n of (S, S, 3) uint8 RGB.
       true, predicted: (n, 3) degrees.
+      groups: names of the equal parts that the pictures come in, of whole rows; none by default.
 
     Returns:
-      matplotlib Figure: two pictures a cell, label left and prediction right, the mean error above.
+      matplotlib Figure: two pictures a cell, label left and prediction right, the errors above.
     """
     rows = -(-len(pictures) // _COLUMNS)
-    figure = _figure(2.6 * _COLUMNS, 1.65 * rows + 0.5)
-    axes = np.atleast_1d(figure.subplots(rows, _COLUMNS, squeeze=False)).ravel()
-    for axis in axes:
-        axis.axis("off")
-    errors = absolute_errors(true, predicted)[:, 3]
-    for axis, picture, label, pose, error in zip(
-        axes, pictures, true, predicted, errors, strict=False
+    figure = _figure(3 * _COLUMNS, 1.95 * rows + 0.9)
+    cells = figure.subplots(rows, _COLUMNS, squeeze=False)
+    for cell in cells.ravel():
+        # Not axis("off"), which would take the names of the groups away too.
+        cell.set(xticks=[], yticks=[], frame_on=False)
+    for cell, picture, label, angles in zip(
+        cells.ravel(), pictures, true, predicted, strict=False
     ):
-        pair = [draw.draw_axes(picture, angles) for angles in (label, pose)]
-        axis.imshow(np.concatenate(pair, axis=1))
-        axis.set_title(f"{error:.1f}", fontsize=9, pad=2)
-    figure.suptitle("label | prediction; above, the mean error of the three angles, degrees")
+        pair = [draw.draw_axes(picture, shown) for shown in (label, angles)]
+        cell.imshow(np.concatenate(pair, axis=1))
+        cell.set_title(_caption(label, angles), fontsize=8, pad=3)
+    for number, name in enumerate(groups):
+        cells[number * rows // len(groups), 0].set_ylabel(name, fontsize=14)
+    figure.suptitle(
+        "label | prediction    red: x, to the head's left; green: y, up; blue: z, out of the nose\n"
+        "above: mean error of the three angles, degrees (yaw, pitch, roll), and of the rotation",
+        fontsize=10,
+    )
     return figure
+
+
+def _caption(true, predicted):
+    """Errors of one picture; the rotation's shows where large angles hide a small difference.
+
+    Near a yaw of 90 degrees pitch and roll turn the head almost about one axis, so both may be
+    far off while the drawn heads look alike.
+    """
+    yaw, pitch, roll, mean = absolute_errors(true[None], predicted[None])[0]
+    rotation = np.degrees(
+        pose.geodesic_distance(
+            *(pose.rotation_from_angles(np.radians(angles)) for angles in (true, predicted))
+        )
+    )
+    return f"{mean:.1f} ({yaw:.0f}, {pitch:.0f}, {roll:.0f}), rotation {rotation:.1f}"
 
 
 def error_by_angle(true, errors):
@@ -107,27 +136,43 @@ def error_by_angle(true, errors):
       errors: (N, 4) from `metrics.absolute_errors`.
 
     Returns:
-      matplotlib Figure with a panel an angle.
+      matplotlib Figure with a panel an angle, all to one scale with every picture on it.
     """
-    figure = _figure(12, 4)
-    panels = figure.subplots(1, 3, sharey=True)
-    top = max(_LARGEST_ERROR, float(np.percentile(errors[:, :3], 99)))
+    figure = _figure(12, 4.4)
+    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    top = max(_LARGEST_ERROR, 1.05 * float(errors[:, :3].max()))
+    ticks = np.arange(-180, 181, 30)
     for column, (panel, angle) in enumerate(zip(panels, ANGLES, strict=True)):
         panel.plot(true[:, column], errors[:, column], ".", markersize=3, alpha=0.4)
-        centres, means = binned(true[:, column], errors[:, column])
-        panel.plot(centres, means, "o-", color="black", markersize=4, label="mean")
+        centres, means, counts = binned(true[:, column], errors[:, column])
+        panel.plot(centres, means, "-", color="black", linewidth=1)
+        for few, face in ((False, "black"), (True, "white")):
+            of_kind = (counts < _FEW_PICTURES) == few
+            label = f"mean of {_BIN_DEGREES} degrees" + f", under {_FEW_PICTURES} pictures" * few
+            panel.plot(centres[of_kind], means[of_kind], "o", color="black", markersize=5,
+                       markerfacecolor=face, label=label)
         panel.set(xlabel=f"true {angle}, degrees", ylim=(0, top), title=angle)
         panel.grid(alpha=0.3)
-    panels[0].set_ylabel("absolute error, degrees")
-    panels[0].legend()
+    farthest = max(90, np.abs(true).max()) + 5
+    panels[0].set(ylabel="absolute error, degrees", xticks=ticks, xlim=(-farthest, farthest))
+    panels[0].legend(loc="upper center")
     return figure
 
 
 def binned(values, errors):
-    """Centres of bins of 15 degrees with anything in them, and the mean error in each."""
+    """Means of the errors by bins of 15 degrees.
+
+    Args:
+      values: (N,) degrees.
+      errors: (N,) degrees.
+
+    Returns:
+      Centres of the bins with anything in them, degrees; the mean error, and the count, in each.
+    """
     bins = np.floor(np.asarray(values) / _BIN_DEGREES).astype(int)
-    used = np.unique(bins)
-    return (used + 0.5) * _BIN_DEGREES, np.array([errors[bins == one].mean() for one in used])
+    used, counts = np.unique(bins, return_counts=True)
+    means = np.array([errors[bins == one].mean() for one in used])
+    return (used + 0.5) * _BIN_DEGREES, means, counts
 
 
 def cumulative_error(models):
@@ -139,18 +184,19 @@ def cumulative_error(models):
     Returns:
       matplotlib Figure with a panel for yaw, pitch, roll and their mean.
     """
-    figure = _figure(14, 3.8)
+    figure = _figure(14, 4.1)
     panels = figure.subplots(1, 4, sharey=True)
     for column, (panel, title) in enumerate(zip(panels, (*ANGLES, "mean"), strict=True)):
-        for (name, errors), colour in zip(models.items(), _COLOURS * 9, strict=False):
+        for name, errors in models.items():
             ordered = np.sort(errors[:, column])
             shares = np.arange(1, len(ordered) + 1) / len(ordered)
-            panel.plot(ordered, shares, color=colour, label=name)
+            label = f"{name}, mean {ordered.mean():.2f}"
+            panel.step(ordered, shares, where="post", label=label)
         panel.set(xlabel="absolute error, degrees", xlim=(0, _LARGEST_ERROR), ylim=(0, 1))
         panel.set_title(title)
         panel.grid(alpha=0.3)
+        panel.legend(loc="lower right", fontsize=8)
     panels[0].set_ylabel("share of pictures")
-    panels[-1].legend(loc="lower right")
     return figure
 
 

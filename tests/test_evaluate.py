@@ -324,6 +324,15 @@ def test_command_prints_the_table_and_where_the_result_lies(data, workdir, tmp_p
     assert _contents(out) == ["evaluation.json", "predictions.csv"]
 
 
+def test_command_with_plots_leaves_pictures_beside_the_result(data, workdir, tmp_path):
+    out = tmp_path / "result"
+    done = _command(f"--model={workdir}", f"--data={data}", f"--out={out}", "--plots")
+    assert done.returncode == 0, done.stderr
+    pictures = ["cumulative_error.png", "error_by_angle.png", "grid.png"]
+    assert _contents(out) == sorted([*pictures, "evaluation.json", "predictions.csv"])
+    assert all(cv2.imread(str(out / name)) is not None for name in pictures)
+
+
 def test_command_ends_a_mistake_with_one_sentence_and_exit_code_1(data, tmp_path):
     done = _command(f"--model={tmp_path / 'absent'}", f"--data={data}")
     assert done.returncode == 1

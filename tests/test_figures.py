@@ -26,9 +26,11 @@ def test_a_small_set_is_shown_whole():
 
 
 def test_bins_of_15_degrees_hold_the_means_of_their_errors():
-    centres, means = figures.binned([-1.0, -14.0, 0.0, 14.9, 40.0], np.array([1, 3, 5, 7, 9.0]))
+    angles = [-1.0, -14.0, 0.0, 14.9, 40.0]
+    centres, means, counts = figures.binned(angles, np.array([1, 3, 5, 7, 9.0]))
     np.testing.assert_array_equal(centres, [-7.5, 7.5, 37.5])
     np.testing.assert_array_equal(means, [2.0, 6.0, 9.0])
+    np.testing.assert_array_equal(counts, [2, 2, 1])
 
 
 def test_cumulative_error_draws_shares_of_every_model():
@@ -41,12 +43,74 @@ def test_cumulative_error_draws_shares_of_every_model():
         np.testing.assert_array_equal(other.get_xdata(), [2, 3, 4, 5])
 
 
-def test_error_by_angle_has_a_point_a_picture():
+def test_cumulative_error_names_every_model_with_its_mean_and_a_colour_of_its_own():
+    errors = np.tile(np.array([[4.0], [1.0], [3.0], [2.0]]), 4)
+    figure = figures.cumulative_error({f"model {k}": errors + k for k in range(8)})
+    for panel in figure.axes:
+        labels = [text.get_text() for text in panel.get_legend().get_texts()]
+        assert labels == [f"model {k}, mean {2.5 + k:.2f}" for k in range(8)]
+        assert len({line.get_color() for line in panel.get_lines()}) == 8
+
+
+def test_error_by_angle_has_a_point_a_picture_and_none_outside_the_panel():
     true, predicted = made_up(40)
+    predicted[7] = true[7] + (0, 0, 85)
+    true[3, 0] = 150
     figure = figures.error_by_angle(true, metrics.absolute_errors(true, predicted))
     for column, panel in enumerate(figure.axes):
         points = panel.get_lines()[0]
         np.testing.assert_array_equal(points.get_xdata(), true[:, column])
+        np.testing.assert_array_equal(
+            points.get_ydata(), np.abs(true - predicted)[:, column]
+        )
+        for data, (low, high) in (
+            (points.get_xdata(), panel.get_xlim()),
+            (points.get_ydata(), panel.get_ylim()),
+        ):
+            assert low <= data.min() and data.max() < high
+
+
+def test_means_of_few_pictures_are_drawn_hollow():
+    true = np.repeat([[5.0, 5.0, 5.0], [35.0, 35.0, 35.0]], (10, 9), axis=0)
+    figure = figures.error_by_angle(true, np.ones((19, 4)))
+    for panel in figure.axes:
+        many, few = panel.get_lines()[2:]
+        assert (many.get_xdata().tolist(), few.get_xdata().tolist()) == ([7.5], [37.5])
+        assert few.get_markerfacecolor() == "white" != many.get_markerfacecolor()
+
+
+def test_captions_hold_the_errors_alone():
+    true, predicted = np.array([[0.0, 0.0, 0.0], [10.0, 0.0, 0.0]]), np.zeros((2, 3))
+    figure = figures.grid([np.zeros((32, 32, 3), np.uint8)] * 2, true, predicted)
+    captions = [cell.get_title() for cell in figure.axes[:2]]
+    assert captions == ["0.0 (0, 0, 0), rotation 0.0", "3.3 (10, 0, 0), rotation 10.0"]
+
+
+def test_groups_are_named_at_the_first_of_their_rows():
+    true, predicted = made_up(24)
+    pictures = [np.zeros((32, 32, 3), np.uint8)] * 24
+    figure = figures.grid(pictures, true, predicted, ("best", "middle", "worst"))
+    named = {index: cell.get_ylabel() for index, cell in enumerate(figure.axes)}
+    assert {k: v for k, v in named.items() if v} == {0: "best", 8: "middle", 16: "worst"}
+
+
+def test_pictures_of_a_stream_come_in_the_order_asked_for():
+    class Tensor:
+        def __init__(self, values):
+            self.values = values
+
+        def numpy(self):
+            return self.values
+
+    def batches():
+        for start in (0, 3, 6):
+            numbers = np.arange(start, start + 3, dtype=np.float32)
+            yield {"image": Tensor(np.tile(numbers[:, None, None, None], (1, 2, 2, 3)))}
+        raise AssertionError("read on after the last picture was found")
+
+    pictures = figures._pictures(batches(), np.array([7, 0, 4]))
+    assert [picture.max() for picture in pictures] == [7, 0, 4]
+    assert all(picture.dtype == np.uint8 and picture.min() == picture.max() for picture in pictures)
 
 
 def test_evaluate_writes_the_figures_beside_its_results(small_model, prepared, tmp_path):
