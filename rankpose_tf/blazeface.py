@@ -5,8 +5,8 @@ from there: the package's own code loads TensorFlow, uses its interpreter that i
 and spends more time on preparing a picture than the network needs. What is done here (letterbox,
 anchors, weighted suppression) follows MediaPipe's face_detection_short_range graph.
 
-The picture is seen as a whole at 128 x 128, so a face should be at least a tenth of the longer
-side; smaller ones are the business of `detect.mtcnn`.
+The picture is seen as a whole at 128 x 128, so a face should be at least a fifth of the longer
+side (most are still found at a seventh); smaller ones are the business of `detect.mtcnn`.
 """
 
 import importlib.util
@@ -49,7 +49,7 @@ def backend(threads=2, minimum_score=0.5):
     interpreter = Interpreter(model_path=str(model_path()), num_threads=threads)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
-    # The wider output holds box and points of each anchor, the other one its score.
+    # In this order: box and points of each anchor, and its score.
     raw, logits = (d["index"] for d in interpreter.get_output_details())
     places = anchors()
 

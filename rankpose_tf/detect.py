@@ -103,7 +103,7 @@ def for_video():
 
 
 def blazeface(threads=2, minimum_score=0.5):
-    """BlazeFace, short range: a few milliseconds, for faces of a tenth of the picture and more.
+    """BlazeFace, short range: a few milliseconds, for faces from a fifth of the longer side.
 
     Args:
       threads: for the network.
