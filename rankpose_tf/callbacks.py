@@ -5,6 +5,7 @@ optimizer's iterations, the step) and history.csv (one row a finished epoch, fro
 figure so far is read).
 """
 
+import contextlib
 import csv
 import io
 import math
@@ -19,6 +20,28 @@ from rankpose_tf import draw, files
 from rankpose_tf.model import save_model, single_image_model
 
 MONITORED = "val_mae"
+
+
+def averages_weights(siamese):
+    """Whether the model's optimizer keeps a running average of the weights."""
+    # A loss scale for float16 is an optimizer around the optimizer.
+    optimizer = getattr(siamese.optimizer, "inner_optimizer", siamese.optimizer)
+    return bool(optimizer.use_ema)
+
+
+@contextlib.contextmanager
+def averaged_weights(siamese):
+    """The model with its averaged weights, if it has any; its own are back afterwards."""
+    if not averages_weights(siamese):
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(siamese)
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
 
 
 class StopOnNotFinite(keras.callbacks.Callback):
@@ -116,7 +139,8 @@ def read_history(path):
 class SaveBest(keras.callbacks.Callback):
     """Writes best.keras, the single-image model with the least MAE on held-out identities.
 
-    Where no identity is held out, there is nothing to choose by, and the last epoch is kept.
+    With averaged weights, it is those that are validated and written. Where no identity is held
+    out, there is nothing to choose by, and the last epoch is kept.
     """
 
     def __init__(self, workdir, description, rows):
@@ -133,7 +157,8 @@ class SaveBest(keras.callbacks.Callback):
         description = {**self.description, "epoch": epoch + 1}
         if math.isfinite(value):
             description["validation_mae_degrees"] = value
-        save_model(single_image_model(self.model), self.path, description)
+        with averaged_weights(self.model):
+            save_model(single_image_model(self.model), self.path, description)
 
 
 class TrainingPictures(keras.callbacks.Callback):

@@ -1,6 +1,10 @@
 """The compact tower: a small residual network for CPUs and phones, 64 to 112 pixels."""
 
+import math
+
 import keras
+
+from rankpose_tf.errors import RankPoseError
 
 _STEM = 24
 # Width and number of residual blocks of each stage; every stage halves the picture.
@@ -8,7 +12,7 @@ _STAGES = ((32, 1), (64, 2), (128, 2))
 _FEATURES = 192
 
 
-def compact_features(images):
+def compact_features(images, width=1.0, depth=0):
     """Residual stages and a global depthwise convolution.
 
     Plain 3x3 convolutions, ReLU6 and batch normalisation only, so that everything folds and
@@ -17,19 +21,37 @@ def compact_features(images):
 
     Args:
       images: (B, S, S, 3), about -1..1, S a multiple of 16 from 32 on.
+      width: multiplies the channels of every layer, which are then rounded to multiples of 8.
+      depth: residual blocks that each stage has more.
 
     Returns:
-      (B, 192) features.
+      (B, D) features, D = 192 at width 1.
+
+    Raises:
+      RankPoseError: for a width that is not above 0, or a depth below 0.
     """
-    maps = _convolution(images, _STEM, kernel=3, stride=2, name="stem")
-    for stage, (width, blocks) in enumerate(_STAGES, start=1):
-        for block in range(blocks):
-            stride = 2 if block == 0 else 1
-            maps = _residual_block(maps, width, stride, name=f"stage{stage}_block{block + 1}")
-    maps = _convolution(maps, _FEATURES, kernel=1, stride=1, name="expand")
+    if not 0.0 < width < math.inf:
+        raise RankPoseError(f"compact_width: expected a number above 0, received {width}")
+    if depth < 0 or depth != int(depth):
+        raise RankPoseError(f"compact_depth: expected a whole number from 0, received {depth}")
+    maps = _convolution(images, _scaled(_STEM, width), kernel=3, stride=2, name="stem")
+    for stage, (channels, blocks) in enumerate(_STAGES, start=1):
+        for block in range(1, blocks + int(depth) + 1):
+            maps = _residual_block(
+                maps,
+                _scaled(channels, width),
+                stride=2 if block == 1 else 1,
+                name=f"stage{stage}_block{block}",
+            )
+    maps = _convolution(maps, _scaled(_FEATURES, width), kernel=1, stride=1, name="expand")
     maps = keras.layers.DepthwiseConv2D(maps.shape[1:3], use_bias=False, name="gather")(maps)
     maps = keras.layers.BatchNormalization(name="gather_normalization")(maps)
     return keras.layers.Flatten(name="flatten")(maps)
+
+
+def _scaled(channels, width):
+    """`width` times the channels, in whole eights: what CPUs' vector units are filled by."""
+    return max(8, 8 * math.floor(channels * width / 8 + 0.5))
 
 
 def _convolution(maps, width, kernel, stride, name, activate=True):

@@ -13,24 +13,56 @@ from rankpose_tf.errors import RankPoseError
 
 ANGLES = ("yaw", "pitch", "roll")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}
+REGRESSIONS = ("squared", "huber")
 
 
-def regression_loss(pose_true, pose_pred):
-    """Squared error of both views, equation (4).
+def regression_loss(pose_true, pose_pred, weights=1.0, huber=None):
+    """Squared error of both views, equation (4); weights and Huber's bound are ours.
 
     ||t_i1 - y_i1||^2 + ||t_i2 - y_i2||^2
+
+    With `huber`, an error e beyond it costs huber * (2 |e| - huber) instead of e^2, its tangent:
+    labels that are far off then pull no harder than an error of `huber`.
 
     Args:
       pose_true: (B, 2, 3) labels.
       pose_pred: (B, 2, 3) predictions, same unit.
+      weights: (B, 2, 3) of what each angle's error costs, such as the square of
+        `gimbal_weights`; or a number.
+      huber: error from which the cost grows linearly, same unit; None for no bound.
 
     Returns:
       (B,), the unit squared: summed over views and angles.
     """
-    return tf.reduce_sum(tf.square(pose_true - pose_pred), axis=(1, 2))
+    error = pose_true - pose_pred
+    cost = tf.square(error)
+    if huber is not None:
+        size = tf.abs(error)
+        cost = tf.where(size <= huber, cost, huber * (2.0 * size - huber))
+    return tf.reduce_sum(weights * cost, axis=(1, 2))
 
 
-def ranking_loss(pose_true, pose_pred):
+def gimbal_weights(pose_true):
+    """1 for yaw, cos(yaw) for pitch and roll: what these two still tell of a turned head.
+
+    For R = Rx(pitch) Ry(yaw) Rz(roll), a small change turns the head by an angle ds with
+    ds^2 = dyaw^2 + dpitch^2 + droll^2 - 2 sin(yaw) dpitch droll. At a yaw of 90 degrees
+    pitch and roll turn about one axis: ds^2 holds their difference alone, and a picture can't
+    tell which of the two it shows. The turn that a change of one leaves, when the other is free
+    to make up for it, is the minimum over droll, at droll = sin(yaw) dpitch: cos(yaw)^2 dpitch^2.
+
+    Args:
+      pose_true: (B, 2, 3) labels, radians.
+
+    Returns:
+      (B, 2, 3), 0..1; errors in proportion to the angle are weighted with it, squares with its
+      square.
+    """
+    turn = tf.abs(tf.cos(pose_true[..., :1]))
+    return tf.concat([tf.ones_like(turn), turn, turn], axis=-1)
+
+
+def ranking_loss(pose_true, pose_pred, weights=1.0):
     """Penalty on pairs in the wrong order, equation (5).
 
     sum_d max(0, -sgn(t_i2d - t_i1d) * (y_i2d - y_i1d))
@@ -41,27 +73,64 @@ def ranking_loss(pose_true, pose_pred):
     Args:
       pose_true: (B, 2, 3) labels.
       pose_pred: (B, 2, 3) predictions, same unit.
+      weights: (B, 3) of what each angle's wrong order costs; or a number.
 
     Returns:
       (B,), same unit: summed over angles.
     """
     order = tf.sign(pose_true[:, 1] - pose_true[:, 0])
-    return tf.reduce_sum(tf.nn.relu(-order * (pose_pred[:, 1] - pose_pred[:, 0])), axis=1)
+    wrong = tf.nn.relu(-order * (pose_pred[:, 1] - pose_pred[:, 0]))
+    return tf.reduce_sum(weights * wrong, axis=1)
 
 
-def combined_loss(pose_true, pose_pred, beta=0.5):
+def loss_terms(
+    pose_true,
+    pose_pred,
+    loss_unit="radians",
+    regression="squared",
+    huber_degrees=10.0,
+    gimbal_weighting=False,
+):
+    """Both terms of the loss in the unit it is computed in.
+
+    Args:
+      pose_true: (B, 2, 3) labels, radians.
+      pose_pred: (B, 2, 3) predictions, radians.
+      loss_unit: "radians" or "degrees".
+      regression: "squared", equation (4), or "huber".
+      huber_degrees: error from which "huber" grows linearly, in degrees whatever the unit.
+      gimbal_weighting: weight pitch and roll by `gimbal_weights`; their order by the weight of
+        the view that is turned further.
+
+    Returns:
+      Regression and ranking, (B,) each.
+    """
+    unit = LOSS_UNITS[loss_unit]
+    huber = np.radians(huber_degrees) * unit if regression == "huber" else None
+    true, pred = pose_true * unit, pose_pred * unit
+    if not gimbal_weighting:
+        return regression_loss(true, pred, huber=huber), ranking_loss(true, pred)
+    weights = gimbal_weights(pose_true)
+    return (
+        regression_loss(true, pred, tf.square(weights), huber),
+        ranking_loss(true, pred, tf.reduce_min(weights, axis=1)),
+    )
+
+
+def combined_loss(pose_true, pose_pred, beta=0.5, **terms):
     """beta * regression + (1 - beta) * ranking, equation (7).
 
     Args:
-      pose_true: (B, 2, 3) labels.
-      pose_pred: (B, 2, 3) predictions, same unit.
+      pose_true: (B, 2, 3) labels, radians.
+      pose_pred: (B, 2, 3) predictions, radians.
       beta: weight of the regression loss, 0 to 1; 1 is regression alone.
+      **terms: keyword arguments of `loss_terms`.
 
     Returns:
       (B,).
     """
-    regression = regression_loss(pose_true, pose_pred)
-    return beta * regression + (1.0 - beta) * ranking_loss(pose_true, pose_pred)
+    regression, ranking = loss_terms(pose_true, pose_pred, **terms)
+    return beta * regression + (1.0 - beta) * ranking
 
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
@@ -72,27 +141,51 @@ class RankPoseLoss(keras.losses.Loss):
     equations, which weights regression 57 times more against ranking: the regression loss is
     quadratic in the unit, the ranking loss linear.
 
+    Args:
+      beta: weight of the regression loss, 0 to 1; 1 is regression alone.
+      loss_unit, regression, huber_degrees, gimbal_weighting: see `loss_terms`.
+
     Raises:
-      RankPoseError: for a beta outside 0..1 or a unit of another name.
+      RankPoseError: for a beta outside 0..1, a huber_degrees that is not above 0, or an unknown
+        name.
     """
 
-    def __init__(self, beta=0.5, loss_unit="radians", name="rankpose_loss", **kwargs):
+    def __init__(
+        self,
+        beta=0.5,
+        loss_unit="radians",
+        regression="squared",
+        huber_degrees=10.0,
+        gimbal_weighting=False,
+        name="rankpose_loss",
+        **kwargs,
+    ):
         super().__init__(name=name, **kwargs)
         if not 0.0 <= beta <= 1.0:
             raise RankPoseError(f"beta: expected a number from 0 to 1, received {beta}")
-        if loss_unit not in LOSS_UNITS:
-            raise RankPoseError(
-                f"loss_unit: expected one of {', '.join(LOSS_UNITS)}, received {loss_unit!r}"
-            )
+        if not huber_degrees > 0.0:
+            raise RankPoseError(f"huber_degrees: expected more than 0, received {huber_degrees}")
+        for argument, value, names in (
+            ("loss_unit", loss_unit, LOSS_UNITS),
+            ("regression", regression, REGRESSIONS),
+        ):
+            if value not in names:
+                raise RankPoseError(
+                    f"{argument}: expected one of {', '.join(names)}, received {value!r}"
+                )
         self.beta = beta
-        self.loss_unit = loss_unit
+        self.terms = {
+            "loss_unit": loss_unit,
+            "regression": regression,
+            "huber_degrees": huber_degrees,
+            "gimbal_weighting": gimbal_weighting,
+        }
 
     def call(self, pose_true, pose_pred):
-        unit = LOSS_UNITS[self.loss_unit]
-        return combined_loss(pose_true * unit, pose_pred * unit, self.beta)
+        return combined_loss(pose_true, pose_pred, self.beta, **self.terms)
 
     def get_config(self):
-        return {**super().get_config(), "beta": self.beta, "loss_unit": self.loss_unit}
+        return {**super().get_config(), "beta": self.beta, **self.terms}
 
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
@@ -126,27 +219,36 @@ class OrderAccuracy(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
 class LossPart(keras.metrics.Mean):
-    """One term of the loss by itself, in the loss's own unit: "mse" or "ranking"."""
+    """One term of the loss by itself, in the loss's own unit: "mse" (regression) or "ranking".
 
-    def __init__(self, part="mse", loss_unit="radians", name=None, **kwargs):
-        super().__init__(name=name or part, **kwargs)
+    Args:
+      part: which.
+      loss_unit: "radians" or "degrees".
+      **terms: other keyword arguments of `loss_terms`.
+    """
+
+    def __init__(self, part="mse", loss_unit="radians", name=None, dtype=None, **terms):
+        super().__init__(name=name or part, dtype=dtype)
         self.part = part
-        self.loss_unit = loss_unit
+        self.terms = {"loss_unit": loss_unit, **terms}
 
     def update_state(self, pose_true, pose_pred, sample_weight=None):
-        term = {"mse": regression_loss, "ranking": ranking_loss}[self.part]
-        unit = LOSS_UNITS[self.loss_unit]
-        super().update_state(term(pose_true * unit, pose_pred * unit))
+        both = loss_terms(pose_true, pose_pred, **self.terms)
+        super().update_state(both[("mse", "ranking").index(self.part)])
 
     def get_config(self):
-        return {**super().get_config(), "part": self.part, "loss_unit": self.loss_unit}
+        return {**super().get_config(), "part": self.part, **self.terms}
 
 
-def training_metrics(loss_unit="radians"):
-    """The figures shown while training: loss parts, MAE in degrees, share of ordered pairs."""
+def training_metrics(**terms):
+    """The figures shown while training: loss parts, MAE in degrees, share of ordered pairs.
+
+    Args:
+      **terms: keyword arguments of `loss_terms`.
+    """
     return [
-        LossPart("mse", loss_unit),
-        LossPart("ranking", loss_unit),
+        LossPart("mse", **terms),
+        LossPart("ranking", **terms),
         *(MeanAbsoluteDegrees(angle) for angle in ANGLES),
         MeanAbsoluteDegrees("mean"),
         OrderAccuracy(name="ordered"),

@@ -20,7 +20,15 @@ FORMAT_VERSION = 1
 _DESCRIPTION = "rankpose.json"
 
 
-def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="auto"):
+def build_tower(
+    kind="resnet50",
+    input_size=224,
+    transform="arccos",
+    weights="auto",
+    *,
+    compact_width=1.0,
+    compact_depth=0,
+):
     """One picture -> yaw, pitch, roll.
 
     Args:
@@ -30,6 +38,7 @@ def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="au
       weights: "imagenet" (Keras fetches the file once, into its cache), "none", or the path of a
         weights file in Keras' H5 format; the compact tower takes "none". "auto" is imagenet for
         resnet50 and none for compact.
+      compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
 
     Returns:
       Functional model "tower": (B, H, W, 3) RGB, 0..255 -> (B, 3) radians. The layer "features"
@@ -54,7 +63,8 @@ def build_tower(kind="resnet50", input_size=224, transform="arccos", weights="au
                 f"tower_weights: the compact tower starts from none, received {weights!r}; "
                 "pass --tower_weights=none"
             )
-        features = compact_features(keras.layers.Rescaling(1 / 127.5, -1.0)(resized))
+        scaled = keras.layers.Rescaling(1 / 127.5, -1.0)(resized)
+        features = compact_features(scaled, compact_width, compact_depth)
     features = keras.layers.Activation("linear", name="features")(features)
     pose = NormalizedDense(3, transform, name="pose")(features)
     return keras.Model(pictures, pose, name="tower")

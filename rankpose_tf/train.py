@@ -12,6 +12,7 @@ from rankpose_tf import command, layers, losses, model, training
 from rankpose_tf.data import records
 from rankpose_tf.data.shards import prepare
 from rankpose_tf.errors import RankPoseError
+from rankpose_tf.workdir import claim_workdir
 
 _DATA = flags.DEFINE_string(
     "data", "", "Folder made by rankpose_tf.prepare, or 'synthetic' for rendered heads."
@@ -30,11 +31,21 @@ _RECIPE = [
     ),
     flags.DEFINE_integer("input_size", 224, "Side of the tower's input, pixels.", lower_bound=32),
     flags.DEFINE_enum("transform", "arccos", layers.TRANSFORMS, "Output space, eq. (1)-(3)."),
+    flags.DEFINE_float("compact_width", 1.0, "Compact tower: multiplies its channels.", 0.01),
+    flags.DEFINE_integer("compact_depth", 0, "Compact tower: more blocks a stage.", 0),
     flags.DEFINE_float(
         "beta", 0.5, "Weight of MSE against ranking, eq. (7); 1 is MSE alone.", 0.0, 1.0
     ),
     flags.DEFINE_enum("loss_unit", "radians", list(losses.LOSS_UNITS), "Unit inside the loss."),
+    flags.DEFINE_enum("regression", "squared", losses.REGRESSIONS, "Cost of an error."),
+    flags.DEFINE_float("huber_degrees", 10.0, "Error from which huber grows linearly.", 0.001),
+    flags.DEFINE_boolean(
+        "gimbal_weighting", False, "Weigh pitch and roll less the further a head is turned."
+    ),
     flags.DEFINE_float("learning_rate", 1e-3, "Adam's first; one cosine decay to 0.", 0.0),
+    flags.DEFINE_float(
+        "ema_decay", 0.0, "Keep the running average of the weights, such as 0.999.", 0.0, 0.999999
+    ),
     flags.DEFINE_integer("batch_size", 128, "Pairs a step.", lower_bound=1),
     flags.DEFINE_integer("epochs", 80, "Epochs.", lower_bound=1),
     flags.DEFINE_integer("pairs_per_identity", 5, "Pairs of each identity an epoch.", 1),
@@ -43,6 +54,7 @@ _RECIPE = [
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0
     ),
     flags.DEFINE_boolean("filter_angles", True, "Leave out views with an angle over 99 degrees."),
+    flags.DEFINE_float("yaw_limit", 180.0, "Train on no view turned further, degrees.", 1.0),
     flags.DEFINE_integer("seed", 0, "Of weights, data order and augmentation."),
     flags.DEFINE_enum(
         "mixed_precision", "none", list(training.MIXED_PRECISION), "Type the tower computes in."
@@ -65,12 +77,16 @@ _AUGMENTATION = [
     flags.DEFINE_float("noise_stddev", 10.0, "Largest, of 0..255.", 0.0, 255.0),
     flags.DEFINE_float("blur_probability", 0.3, "Gaussian blur.", 0.0, 1.0),
     flags.DEFINE_float("blur_sigma", 1.5, "Largest, pixels of the tower's input.", 0.0, 10.0),
+    flags.DEFINE_float("rotation_probability", 0.0, "Turn a view and its label.", 0.0, 1.0),
+    flags.DEFINE_float("rotation_degrees", 20.0, "Largest turn in the plane.", 0.0, 180.0),
     flags.DEFINE_float("flip_probability", 0.0, "Mirror the pair and its labels.", 0.0, 1.0),
     flags.DEFINE_float("brightness_probability", 0.0, "Brightness.", 0.0, 1.0),
     flags.DEFINE_float("brightness", 0.1, "Largest change, share of the range.", 0.0, 1.0),
     flags.DEFINE_float("contrast_probability", 0.0, "Contrast.", 0.0, 1.0),
     flags.DEFINE_float("contrast", 0.3, "Largest change of the factor.", 0.0, 1.0),
     flags.DEFINE_float("grey_probability", 0.0, "Take colour away.", 0.0, 1.0),
+    flags.DEFINE_float("erase_probability", 0.0, "Cover a rectangle.", 0.0, 1.0),
+    flags.DEFINE_float("erase_area", 0.3, "Largest, share of the view.", 0.02, 1.0),
 ]
 
 _CHECKPOINT_STEPS = flags.DEFINE_integer(
@@ -98,7 +114,7 @@ def main(argv):
     recipe = {flag.name: flag.value for flag in _RECIPE}
     augmentation = {flag.name: flag.value for flag in _AUGMENTATION}
     settings = {"data": _DATA.value, **recipe, **augmentation}
-    workdir = training.claim_workdir(_WORKDIR.value, settings)
+    workdir = claim_workdir(_WORKDIR.value, settings)
     del recipe["synthetic_identities"]
     result = training.train(
         workdir=workdir,

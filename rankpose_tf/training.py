@@ -16,48 +16,14 @@ import tensorflow as tf
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import callbacks, files, losses, model
+from rankpose_tf import callbacks, files, held_out, losses, model
 from rankpose_tf.data import pairs, records
 from rankpose_tf.errors import RankPoseError
+from rankpose_tf.workdir import resume
 
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
-
-def claim_workdir(workdir, settings):
-    """Makes `workdir` this run's own, or checks that it already is.
-
-    Args:
-      workdir: folder; made if absent.
-      settings: dict of the flags as run, written to flags.cfg as a flagfile.
-
-    Returns:
-      The folder as a path.
-
-    Raises:
-      RankPoseError: if the folder holds something else, or a run with other flags.
-    """
-    workdir = pathlib.Path(workdir)
-    record = workdir / "flags.cfg"
-    lines = [f"--{name}={value}" for name, value in sorted(settings.items())]
-    if workdir.exists() and not workdir.is_dir():
-        raise RankPoseError(f"workdir: {str(workdir)!r} is a file; pass a folder")
-    if record.is_file() and (workdir / "last.keras").is_file():
-        before = record.read_text(encoding="utf-8").splitlines()
-        differing = sorted(set(before) ^ set(lines))
-        if differing:
-            raise RankPoseError(
-                f"workdir: {str(workdir)!r} holds a run with other flags ({' '.join(differing)}); "
-                "pass the same flags to go on with it, or another --workdir"
-            )
-    elif workdir.is_dir() and any(workdir.iterdir()) and not record.is_file():
-        raise RankPoseError(
-            f"workdir: {str(workdir)!r} is not empty and holds no training run; pass a new folder"
-        )
-    else:
-        # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
-        workdir.mkdir(parents=True, exist_ok=True)
-        files.write_text(record, "\n".join(lines) + "\n")
-    return workdir
+_COMPACT_SHAPE = {"compact_width": 1.0, "compact_depth": 0}
 
 
 def train(
@@ -68,15 +34,22 @@ def train(
     tower_weights="auto",
     input_size=224,
     transform="arccos",
+    compact_width=1.0,
+    compact_depth=0,
     beta=0.5,
     loss_unit="radians",
+    regression="squared",
+    huber_degrees=10.0,
+    gimbal_weighting=False,
     learning_rate=1e-3,
+    ema_decay=0.0,
     batch_size=128,
     epochs=80,
     pairs_per_identity=5,
     steps_per_epoch=0,
     validation_identities=200,
     filter_angles=True,
+    yaw_limit=180.0,
     crop_scale=1.4,
     augmentation=None,
     seed=0,
@@ -87,17 +60,23 @@ def train(
     """Trains RankPose; the defaults are the paper's recipe (section 4.1).
 
     Args:
-      workdir: folder from `claim_workdir`; gets best.keras, last.keras, history.csv, logs,
+      workdir: folder from `workdir.claim_workdir`; gets best.keras, last.keras, history.csv, logs,
         result.json.
       data: prepared shards.
       tower, tower_weights, input_size, transform: see `model.build_tower`.
-      beta, loss_unit: see `losses.RankPoseLoss`.
+      compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
+      beta, loss_unit, regression, huber_degrees, gimbal_weighting: see `losses.RankPoseLoss`.
       learning_rate: Adam's at the first step; one cosine decay to 0 at the last.
+      ema_decay: of a running average of the weights, which is then what is validated and kept in
+        best.keras; 0 keeps none. The moving statistics of BatchNormalization, averages over some
+        50 steps, are those of the weights as trained.
       batch_size: pairs a step.
       epochs: of `pairs_per_identity` pairs of every identity each.
       steps_per_epoch: overrides the length of an epoch; 0 follows the data.
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
+      yaw_limit: train on no view whose yaw is further from 0, degrees; 180 is no limit. Held-out
+        views are judged whatever their yaw.
       crop_scale: of evaluation; the smallest of training.
       augmentation: keyword arguments of `recipe.augment_pair`; None is none. The paper names crop,
         scale, noise and blur without figures; ours are defaults of `rankpose_tf.train`'s flags.
@@ -114,31 +93,38 @@ def train(
       RankPoseError: for values that can't be trained with, or a loss that is not finite.
     """
     workdir = pathlib.Path(workdir)
+    shape = _compact_shape(tower, compact_width, compact_depth)
+    terms = {
+        "loss_unit": loss_unit,
+        "regression": regression,
+        "huber_degrees": huber_degrees,
+        "gimbal_weighting": gimbal_weighting,
+    }
     about = {
         "rankpose_tf": rankpose_tf.__version__,
         "tower": tower,
         "input_size": input_size,
         "transform": transform,
         "crop_scale": crop_scale,
+        **shape,
         "beta": beta,
-        "loss_unit": loss_unit,
+        **terms,
         "training_set": records.read_description(data)["protocol_set"],
         "seed": seed,
     }
-    threshold, identities = _split(data, validation_identities, filter_angles)
+    threshold, identities = _split(data, validation_identities, filter_angles, yaw_limit)
     epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(MIXED_PRECISION[mixed_precision])
-    siamese = _resume(workdir)
+    siamese = resume(workdir)
     if siamese is None:
-        siamese = model.build_siamese(
-            model.build_tower(tower, input_size, transform, tower_weights), input_size
-        )
+        network = model.build_tower(tower, input_size, transform, tower_weights, **shape)
+        siamese = model.build_siamese(network, input_size)
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
         siamese.compile(
-            keras.optimizers.Adam(schedule),
-            losses.RankPoseLoss(beta, loss_unit),
-            metrics=losses.training_metrics(loss_unit),
+            keras.optimizers.Adam(schedule, use_ema=ema_decay > 0, ema_momentum=ema_decay),
+            losses.RankPoseLoss(beta, **terms),
+            metrics=losses.training_metrics(**terms),
             jit_compile=jit_compile,
         )
     crops = {
@@ -153,6 +139,7 @@ def train(
         data,
         seed=seed,
         training_identities=identities,
+        yaw_limit=yaw_limit,
         augmentation=augmentation,
         **crops,
     )
@@ -168,11 +155,36 @@ def train(
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
         callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
     ]
-    _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks)
-    return _write_result(workdir, siamese, history.rows, about, identities)
+    if callbacks.averages_weights(siamese):
+        hooks.append(keras.callbacks.SwapEMAWeights())
+    _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks)
+    result = _result(siamese, history.rows, about, identities)
+    if validation_identities:
+        result["held_out"] = held_out.errors(
+            workdir, data, threshold, filter_angles=filter_angles, batch_size=batch_size
+        )
+    files.write_json(workdir / "result.json", result)
+    return result
 
 
-def _split(data, validation_identities, filter_angles):
+def _compact_shape(tower, width, depth):
+    """Arguments of `model.build_tower` that only the compact tower has.
+
+    Raises:
+      RankPoseError: if they are set for another tower.
+    """
+    shape = {"compact_width": width, "compact_depth": depth}
+    if tower == "compact":
+        return shape
+    if shape != _COMPACT_SHAPE:
+        raise RankPoseError(
+            f"compact_width, compact_depth: expected 1 and 0 for the tower {tower!r}, received "
+            f"{width} and {depth}; they shape the compact tower, pass --tower=compact"
+        )
+    return {}
+
+
+def _split(data, validation_identities, filter_angles, yaw_limit):
     """The hash that divides held-out from training identities, and how many train.
 
     Raises:
@@ -180,32 +192,24 @@ def _split(data, validation_identities, filter_angles):
     """
     table = records.read_identity_table(data)
     threshold = pairs.held_out_threshold(table, validation_identities)
-    identities = pairs.count_training_identities(table, threshold, filter_angles)
+    if not yaw_limit > 0:
+        raise RankPoseError(f"yaw_limit: expected degrees above 0, received {yaw_limit}")
+    if yaw_limit < 180:
+        identities = pairs.count_identities_within_yaw(data, threshold, filter_angles, yaw_limit)
+    else:
+        identities = pairs.count_training_identities(table, threshold, filter_angles)
     if identities == 0:
         raise RankPoseError(
             f"data: {str(data)!r} holds no identity with two usable views to train on; "
-            "see its dataset.json for what was skipped"
+            "see its dataset.json for what was skipped, or raise --yaw_limit"
         )
     return threshold, identities
 
 
-def _resume(workdir):
-    """The compiled model of last.keras, or None for a run that has no checkpoint yet."""
-    path = workdir / "last.keras"
-    if not path.is_file():
-        return None
-    try:
-        return keras.models.load_model(path)
-    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
-        raise RankPoseError(
-            f"workdir: the checkpoint {str(path)!r} could not be read ({error}); remove it to "
-            "start this run anew, or pass another --workdir"
-        ) from error
-
-
-def _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks):
-    """Fits from `step` to the end: what is left of a begun epoch, then the whole ones."""
+def _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks):
+    """Fits up to the last epoch: what is left of a begun one, then the whole ones."""
     verbose = 1 if sys.stdout.isatty() else 2
+    step = int(siamese.optimizer.iterations)
     while step < epochs * epoch_steps:
         epoch, done = divmod(step, epoch_steps)
         last = epoch + 1 if done else epochs
@@ -226,13 +230,16 @@ def _fit(siamese, stream, validation, step, epoch_steps, epochs, hooks):
                 "it. Lower --learning_rate, or look at the data, and start in another --workdir"
             ) from error
         step = last * epoch_steps
+        if callbacks.averages_weights(siamese) and last < epochs:
+            # Keras ends a fit with the averages as weights; the others are in the checkpoint.
+            siamese = resume(workdir)
 
 
-def _write_result(workdir, siamese, rows, about, identities):
-    """result.json: the best epoch's figures, and what the run cost."""
+def _result(siamese, rows, about, identities):
+    """The best epoch's figures, and what the run cost."""
     best = min(rows, key=lambda row: row.get(callbacks.MONITORED, -row["epoch"]))
     seconds = sum(row["seconds"] for row in rows)
-    result = {
+    return {
         **about,
         "best_epoch": int(best["epoch"]),
         "best": {k: v for k, v in best.items() if math.isfinite(v)},
@@ -246,5 +253,3 @@ def _write_result(workdir, siamese, rows, about, identities):
         "keras": keras.__version__,
         "finished": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
-    files.write_json(workdir / "result.json", result)
-    return result

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf import pose as poses_module
 from rankpose_tf.data import pairs, recipe, records, synthetic
 from rankpose_tf.errors import RankPoseError
 from tests.conftest import write_prepared
@@ -19,12 +20,16 @@ STRONG = {
     "noise_stddev": 10.0,
     "blur_probability": 0.5,
     "blur_sigma": 1.5,
+    "rotation_probability": 0.5,
+    "rotation_degrees": 30.0,
     "flip_probability": 0.5,
     "brightness_probability": 0.5,
     "brightness": 0.2,
     "contrast_probability": 0.5,
     "contrast": 0.3,
     "grey_probability": 0.5,
+    "erase_probability": 0.5,
+    "erase_area": 0.3,
 }
 
 
@@ -155,6 +160,74 @@ def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_
     filtered = sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, True))
     assert filtered == 6 * 3 - 2
     assert sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, False)) == 6 * 3
+
+
+@pytest.mark.parametrize("limit", [20.0, 45.0])
+def test_a_yaw_limit_leaves_views_out_of_pairs_and_the_count_agrees(prepared, table, limit):
+    threshold = pairs.held_out_threshold(table, 4)
+    count = pairs.count_identities_within_yaw(prepared, threshold, True, limit)
+    rows = poses_of(prepared)
+    hashes = {row["identity"].encode(): pairs._group_hash(row["group"]) for row in table}
+    usable = {
+        name: [pose for pose in poses if abs(np.degrees(pose[0])) <= limit]
+        for name, poses in rows.items()
+        if hashes[name] > threshold
+    }
+    usable = {name: poses for name, poses in usable.items() if len(poses) >= 2}
+    assert 2 <= count == len(usable) < 20
+    owner = {pose: name for name, poses in usable.items() for pose in poses}
+    dataset = pairs.training_pairs(
+        prepared, input_size=32, batch_size=1, threshold=threshold, training_identities=count,
+        yaw_limit=limit,
+    )
+    drawn = [pose.numpy()[0] for _, pose in dataset.take(2 * count)]
+    assert {owner[tuple(pair[0])] for pair in drawn[:count]} == set(usable)
+    assert {owner[tuple(pair[1])] for pair in drawn[count:]} == set(usable)
+
+
+def test_a_stream_with_a_yaw_limit_goes_on_exactly_from_a_later_step(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    options = {
+        "input_size": 32, "batch_size": 3, "threshold": threshold, "yaw_limit": 45.0,
+        "training_identities": pairs.count_identities_within_yaw(prepared, threshold, True, 45.0),
+    }
+    whole = pairs.training_pairs(prepared, **options).skip(9).take(2)
+    later = pairs.training_pairs(prepared, start_step=9, **options).take(2)
+    for one, other in zip(whole, later, strict=True):
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+def test_a_yaw_limit_of_180_degrees_counts_as_the_table_does(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    found = pairs.count_identities_within_yaw(prepared, threshold, True, 180.0)
+    assert found == pairs.count_training_identities(table, threshold, True)
+
+
+def test_views_of_held_out_identities_are_those_of_validation(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    batches = list(pairs.views(prepared, 32, 1.4, 3, True, threshold))
+    found = sorted(tuple(pose) for batch in batches for pose in batch["pose"].numpy())
+    validation = pairs.validation_pairs(prepared, input_size=32, batch_size=5, threshold=threshold)
+    assert found == sorted(tuple(p) for _, pose in validation for p in pose.numpy()[:, 0])
+    assert len(found) == pairs.count_held_out_views(table, threshold, True) == 4 * 4
+
+
+def test_each_view_of_a_pair_is_rotated_by_itself_with_its_label(prepared, table):
+    plain = stream(prepared, table, 3)
+    options = {"rotation_probability": 1.0, "rotation_degrees": 30.0}
+    turned = stream(prepared, table, 3, augmentation=options)
+    angles = []
+    for before, after in zip(plain, turned, strict=True):
+        change = poses_module.rotation_from_angles(after[2]) @ np.swapaxes(
+            poses_module.rotation_from_angles(before[2]), -1, -2
+        )
+        # A turn about the camera's z axis alone.
+        np.testing.assert_allclose(change[..., 2, 2], 1.0, atol=1e-6)
+        angles.append(np.degrees(np.arctan2(change[..., 0, 1], change[..., 0, 0])))
+    angles = np.concatenate(angles)
+    assert np.abs(angles).max() <= 30.001 and angles.min() < -15 and angles.max() > 15
+    assert abs(np.corrcoef(angles.T)[0, 1]) < 0.7
+    assert np.abs(angles[:, 0] - angles[:, 1]).max() > 15
 
 
 def test_flipped_pairs_carry_mirrored_labels_in_both_views(prepared, table):

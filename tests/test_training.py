@@ -15,7 +15,9 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf import callbacks, model, training
+from rankpose_tf.data import pairs, records
 from rankpose_tf.errors import RankPoseError
+from rankpose_tf.workdir import claim_workdir
 
 SMALL = {
     "tower": "compact",
@@ -69,6 +71,19 @@ def test_a_run_leaves_flags_history_result_and_no_temporary_file(finished):
     best = min(rows, key=lambda row: float(row["val_mae"]))
     assert result["best_epoch"] == int(best["epoch"])
     assert result["steps"] == 60 and result["training_identities"] == 20
+
+
+def test_the_result_says_where_the_best_model_errs_on_held_out_identities(finished, prepared):
+    result = json.loads((finished[0] / "result.json").read_text())
+    held_out, best = result["held_out"], result["best"]
+    for angle in ("yaw", "pitch", "roll"):
+        np.testing.assert_allclose(held_out["mae"][angle], best[f"val_mae_{angle}"], rtol=1e-3)
+    bins = [part for part in held_out["by_yaw"] if part["images"]]
+    assert len(bins) > 2 and sum(part["images"] for part in bins) == held_out["images"] == 4 * 4
+    mean = sum(part["images"] * part["mae"]["mean"] for part in bins) / held_out["images"]
+    np.testing.assert_allclose(mean, held_out["mae"]["mean"], rtol=1e-6)
+    # Rendered heads have one view whose name ends in _0, as the sources of 300W-LP have.
+    assert held_out["first_views"]["images"] == 4
 
 
 def test_the_schedule_is_one_cosine_from_the_first_rate_to_zero(finished):
@@ -149,7 +164,7 @@ def test_a_data_folder_that_is_none_is_told_before_a_workdir_is_made(tmp_path):
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("all of it")
     with pytest.raises(RankPoseError, match="is not empty and holds no training run"):
-        training.claim_workdir(tmp_path, {"beta": 0.5})
+        claim_workdir(tmp_path, {"beta": 0.5})
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
@@ -172,6 +187,61 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepar
     assert (tmp_path / "last.keras").read_bytes() == before
 
 
+def test_the_compact_towers_shape_reaches_it(prepared, tmp_path, monkeypatch):
+    asked = []
+
+    def recorded(*args, **shape):
+        asked.append(shape)
+        raise Stopped
+
+    monkeypatch.setattr(model, "build_tower", recorded)
+    with pytest.raises(Stopped):
+        training.train(
+            workdir=tmp_path, data=prepared, compact_width=0.5, compact_depth=1, **SMALL
+        )
+    assert asked == [{"compact_width": 0.5, "compact_depth": 1}]
+
+
+def test_the_compact_towers_shape_is_refused_for_another_tower(prepared, tmp_path):
+    options = {**SMALL, "tower": "resnet50", "compact_width": 0.5}
+    with pytest.raises(RankPoseError, match="compact_width.*pass --tower=compact"):
+        training.train(workdir=tmp_path, data=prepared, **options)
+
+
+def test_a_limit_of_yaw_trains_on_fewer_identities_and_validates_all_views(prepared, tmp_path):
+    options = {**SMALL, "yaw_limit": 20.0, "steps_per_epoch": 2}
+    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    table = records.read_identity_table(prepared)
+    threshold = pairs.held_out_threshold(table, 4)
+    few = pairs.count_identities_within_yaw(prepared, threshold, True, 20.0)
+    assert result["training_identities"] == few < 20
+    assert result["held_out"]["images"] == 4 * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"yaw_limit": 0.01}, "no identity with two usable views .* raise --yaw_limit"),
+        ({"yaw_limit": -5.0}, "yaw_limit: expected degrees above 0, received -5"),
+        ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'"),
+    ],
+)
+def test_what_can_not_be_trained_with_is_named(prepared, tmp_path, options, message):
+    with pytest.raises(RankPoseError, match=message):
+        training.train(workdir=tmp_path, data=prepared, **SMALL, **options)
+
+
+def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared, tmp_path):
+    terms = {"regression": "huber", "huber_degrees": 7.0, "gimbal_weighting": True}
+    options = {**SMALL, **terms, "steps_per_epoch": 1, "validation_identities": 0}
+    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    assert terms.items() <= result.items()
+    row = result["best"]
+    assert row["loss"] == pytest.approx(0.5 * row["mse"] + 0.5 * row["ranking"], rel=1e-4)
+    loss = keras.models.load_model(tmp_path / "last.keras").loss
+    assert terms.items() <= loss.get_config().items()
+
+
 def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
     (tmp_path / "last.keras").write_bytes(b"half a file")
     with pytest.raises(RankPoseError, match="checkpoint .*last.keras.* could not be read"):
@@ -180,7 +250,11 @@ def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"mixed_precision": "bfloat16"}, {"mixed_precision": "float16"}, {"jit_compile": True}],
+    [
+        {"mixed_precision": "bfloat16"},
+        {"mixed_precision": "float16", "ema_decay": 0.9},
+        {"jit_compile": True, "ema_decay": 0.9},
+    ],
 )
 def test_mixed_precision_and_xla_train(prepared, tmp_path, options):
     try:
@@ -196,7 +270,98 @@ def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
     options = {**SMALL, "validation_identities": 0, "steps_per_epoch": 2}
     result = training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
     assert result["best_epoch"] == 2 and "val_mae" not in result["best"]
+    assert "held_out" not in result
     assert model.read_description(tmp_path)["epoch"] == 2
+
+
+class Stopped(Exception):
+    """A run is killed."""
+
+
+def record_weights(monkeypatch, stop_at=None):
+    """List of the trainable weights after every step; the run stops after step `stop_at`."""
+    steps = []
+
+    def recorded(self, batch, logs=None):
+        steps.append([weight.numpy() for weight in self.model.trainable_variables])
+        if int(self.model.optimizer.iterations) == stop_at:
+            raise Stopped
+
+    monkeypatch.setattr(callbacks.StopOnNotFinite, "on_train_batch_end", recorded)
+    return steps
+
+
+AVERAGED = {**SMALL, "ema_decay": 0.8, "epochs": 3, "steps_per_epoch": 4, "checkpoint_steps": 3}
+
+
+@pytest.fixture(scope="module")
+def averaged(prepared, tmp_path_factory):
+    """A run with averaged weights, and its weights after each of its 12 steps."""
+    workdir = tmp_path_factory.mktemp("runs") / "averaged"
+    workdir.mkdir()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        steps = record_weights(monkeypatch)
+        training.train(workdir=workdir, data=prepared, **AVERAGED)
+    return workdir, steps
+
+
+def running_average(steps, decay):
+    average = steps[0]
+    for weights in steps[1:]:
+        average = [
+            decay * a + (1 - decay) * w for a, w in zip(average, weights, strict=True)
+        ]
+    return average
+
+
+def assert_close(one, other, **tolerance):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+
+
+def test_the_best_model_holds_the_averaged_weights_and_the_checkpoint_the_trained_ones(averaged):
+    workdir, steps = averaged
+    assert len(steps) == 12
+    tower, description = model.load_model(workdir)
+    expected = running_average(steps[: 4 * description["epoch"]], 0.8)
+    assert_close(tower.trainable_variables, expected, rtol=1e-4, atol=1e-5)
+    last = keras.models.load_model(workdir / "last.keras")
+    assert_close(last.trainable_variables, steps[-1], rtol=1e-4, atol=1e-5)
+    kernel = tower.get_layer("pose").kernel
+    trained = steps[4 * description["epoch"] - 1][-1]
+    assert kernel.shape == trained.shape and np.abs(kernel - trained).max() > 1e-3
+
+
+def test_it_is_the_averaged_weights_that_are_validated(averaged, prepared):
+    workdir, _ = averaged
+    tower, description = model.load_model(workdir)
+    table = records.read_identity_table(prepared)
+    errors = [
+        np.abs(tower(view) - pose[:, index])
+        for views, pose in pairs.validation_pairs(
+            prepared, input_size=32, batch_size=8, threshold=pairs.held_out_threshold(table, 4)
+        )
+        for index, view in enumerate(views)
+    ]
+    expected = np.degrees(np.concatenate(errors).mean())
+    np.testing.assert_allclose(description["validation_mae_degrees"], expected, rtol=1e-3)
+
+
+def test_a_stopped_run_with_averaged_weights_goes_on_to_the_same_result(
+    averaged, prepared, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        record_weights(patch, stop_at=4)
+        training.train(workdir=tmp_path, data=prepared, **AVERAGED)
+    # The checkpoint is inside the first epoch, whose rest is a fit of its own.
+    assert int(keras.models.load_model(tmp_path / "last.keras").optimizer.iterations) == 3
+    training.train(workdir=tmp_path, data=prepared, **AVERAGED)
+    one, other = (keras.models.load_model(p / "last.keras") for p in (averaged[0], tmp_path))
+    assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
+    one, other = (m.optimizer.variables for m in (one, other))
+    assert_close(one, other, rtol=1e-2, atol=1e-3)
+    one, other = (model.load_model(path)[0].get_weights() for path in (averaged[0], tmp_path))
+    assert_close(one, other, rtol=1e-2, atol=1e-3)
 
 
 def test_history_reads_what_it_wrote(tmp_path):

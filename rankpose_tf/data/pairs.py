@@ -8,6 +8,8 @@ same pair, augmented the same way, however often the run was stopped on the way 
 over the usable identities is a round; rounds follow each other without a seam.
 """
 
+import math
+
 import tensorflow as tf
 
 from rankpose_tf.data import augment, recipe, records
@@ -54,6 +56,18 @@ def count_training_identities(table, threshold, filter_angles):
     return len(_usable_counts(table, threshold, filter_angles, held_out=False))
 
 
+def count_identities_within_yaw(directory, threshold, filter_angles, yaw_limit):
+    """`count_training_identities` under a `yaw_limit`, which no table knows: reads the shards."""
+    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    return int(serialized.filter(keep).reduce(tf.constant(0, tf.int64), lambda count, _: count + 1))
+
+
+def count_held_out_views(table, threshold, filter_angles):
+    """Views that validation is over: the usable ones of held-out identities."""
+    return sum(_usable_counts(table, threshold, filter_angles, held_out=True))
+
+
 def _usable_counts(table, threshold, filter_angles, held_out):
     """Usable views of each identity that has two or more, on one side of the split."""
     column = "views_within_limit" if filter_angles else "views"
@@ -65,17 +79,19 @@ def _usable_counts(table, threshold, filter_angles, held_out):
     ]
 
 
-def _usable_views(poses, filter_angles):
-    """Indices (U,) of the views whose labels the protocol admits."""
+def _usable_views(poses, filter_angles, yaw_limit=180.0):
+    """Indices (U,) of the views whose labels the protocol admits, and training's yaw limit."""
     admitted = records.within_limit(poses) if filter_angles else tf.ones(tf.shape(poses)[:1], bool)
+    if yaw_limit < 180.0:
+        admitted &= tf.abs(poses[:, 0]) <= math.radians(yaw_limit)
     return tf.reshape(tf.where(admitted), [-1])
 
 
-def _identity_filter(threshold, held_out, filter_angles):
+def _identity_filter(threshold, held_out, filter_angles, yaw_limit=180.0):
     def keep(serialized):
         record = records.parse_identity(serialized)
         right_side = (_group_hash(record["group"]) <= threshold) == held_out
-        return right_side & (tf.size(_usable_views(record["poses"], filter_angles)) >= 2)
+        return right_side & (tf.size(_usable_views(record["poses"], filter_angles, yaw_limit)) >= 2)
 
     return keep
 
@@ -90,6 +106,7 @@ def training_pairs(
     threshold=-1,
     training_identities,
     filter_angles=True,
+    yaw_limit=180.0,
     crop_scale=1.4,
     augmentation=None,
 ):
@@ -103,8 +120,10 @@ def training_pairs(
       start_step: batches to leave out, so that a resumed run goes on where it was. They are
         skipped before anything is decoded.
       threshold: from `held_out_threshold`.
-      training_identities: from `count_training_identities`.
+      training_identities: from `count_training_identities`, with a yaw limit from
+        `count_identities_within_yaw`.
       filter_angles: leave out views with an angle over 99 degrees.
+      yaw_limit: leave out views whose yaw is further from 0, degrees; 180 is no limit.
       crop_scale: side of the square crop over the longer side of the box.
       augmentation: keyword arguments of `recipe.augment_pair`; None is none at all.
 
@@ -112,7 +131,7 @@ def training_pairs(
       tf.data.Dataset of ((view_1, view_2), pose).
     """
     shards = records.list_shards(directory)
-    keep = _identity_filter(threshold, False, filter_angles)
+    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, training_identities)
 
@@ -130,7 +149,8 @@ def training_pairs(
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
         record = records.parse_identity(serialized)
-        chosen = _draw_two(_usable_views(record["poses"], filter_angles), seeds[0])
+        usable = _usable_views(record["poses"], filter_angles, yaw_limit)
+        chosen = _draw_two(usable, seeds[0])
         images, boxes, poses = (tf.gather(record[k], chosen) for k in ("images", "boxes", "poses"))
         return recipe.augment_pair(
             images, boxes, poses, seeds[1], input_size, crop_scale, **(augmentation or {})
@@ -194,13 +214,13 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
     table = records.read_identity_table(directory)
-    count = sum(_usable_counts(table, threshold, filter_angles, held_out=True))
+    count = count_held_out_views(table, threshold, filter_angles)
     pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
     pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
-def views(directory, size, crop_scale, batch_size, filter_angles=True):
+def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold=None):
     """Every view once, in the order of the shards, for evaluation.
 
     Args:
@@ -209,6 +229,8 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True):
       crop_scale: side of the square crop over the longer side of the box.
       batch_size: views in a batch, B.
       filter_angles: leave out views with an angle over 99 degrees.
+      threshold: from `held_out_threshold`, for the views that `validation_pairs` shows alone;
+        None for all identities.
 
     Returns:
       tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
@@ -233,5 +255,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True):
         }
 
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    if threshold is not None:
+        serialized = serialized.filter(_identity_filter(threshold, True, filter_angles))
     single = serialized.flat_map(flat).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(single.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

@@ -1,0 +1,44 @@
+"""Where a finished model errs on the identities it was chosen by, and never trained on.
+
+The figure that training chooses by is over all views, and most sets hold many more turned heads
+than a camera sees. So a run also reports each bin of yaw, and the pictures as they were taken:
+300W-LP and sets made like it name those STEM_0, and the views rendered from them STEM_1 and so on.
+"""
+
+import pathlib
+
+import numpy as np
+
+from rankpose_tf import evaluation, metrics, model
+from rankpose_tf.data import pairs, records
+
+
+def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
+    """Errors of a trained model on the held-out identities of its training set.
+
+    Args:
+      path: workdir or .keras file; its crop scale is used.
+      data: prepared shards that it was trained on.
+      threshold: from `pairs.held_out_threshold`.
+      filter_angles: leave out views with an angle over 99 degrees.
+      batch_size: pictures at once.
+
+    Returns:
+      JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views,
+      images and mae of the pictures as they were taken (None where no name tells).
+    """
+    network, about = model.load_model(path)
+    table = records.read_identity_table(data)
+    views = pairs.views(
+        data, about["input_size"], about["crop_scale"], batch_size, filter_angles, threshold
+    )
+    expected = pairs.count_held_out_views(table, threshold, filter_angles)
+    found = evaluation.predict(network, views, data, expected)
+    names, true, predicted = (found[key] for key in ("names", "true", "predicted"))
+    figures = metrics.summarise(true, predicted, names)
+    first = np.array([pathlib.PurePath(name).stem.endswith("_0") for name in names])
+    taken = metrics.summarise(true[first], predicted[first]) if first.any() else None
+    return {
+        **{key: figures[key] for key in ("images", "mae", "by_yaw")},
+        "first_views": taken and {key: taken[key] for key in ("images", "mae")},
+    }
