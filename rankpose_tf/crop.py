@@ -1,24 +1,22 @@
-"""The crop rule of training without TensorFlow: the same numbers, on NumPy alone.
+"""The crop rule of training without TensorFlow: the same numbers, on NumPy and SciPy alone.
 
 `data/augment.py` crops with TensorFlow's op ScaleAndTranslate (triangle kernel, antialiased). For
 one picture that op's call costs more than its arithmetic, and a machine that runs a .tflite file
-need not load TensorFlow. Here a crop is two matrix products, one an axis, with the op's weights:
-pixel centres at halves, a kernel that widens as the picture shrinks, weights normalised to 1 at
-the picture's border, and black where a pixel of the result lies outside.
+need not load TensorFlow. Here a crop is two sparse matrix products, one an axis, with the op's
+weights: pixel centres at halves, a kernel that widens as the picture shrinks, weights normalised
+to 1 at the picture's border, and black where a pixel of the result lies outside.
 """
 
 import functools
 import threading
 
+import cv2
 import numpy as np
+from scipy import sparse
 
-# Rows of the result that are made at a time. Few rows of the picture go into them, so that most
-# products with a weight of zero are left out and a large picture is never copied as floats.
-_ROWS = 8
-# Products up to this many multiplications are made in the calling thread by OpenBLAS, NumPy's
-# usual library. For larger ones it wakes a thread a core, and on a machine with other work their
-# waiting for each other costs many times the product.
-_LARGEST_PRODUCT = 2**18
+# Values of the picture that are made floats at a time, unless one row of the result needs more:
+# few enough to be in the processor's cache still when they are multiplied.
+_BLOCK = 2**18
 _SCRATCH = threading.local()
 
 
@@ -51,50 +49,28 @@ def crop_and_resize(image, square, size):
     Returns:
       (size, size, 3) float32, 0..255; black where the square is outside the picture.
     """
-    left, top, right, bottom = np.asarray(square, np.float32)
-    first_column, across, column_bands = _weights(left, right, size, image.shape[1])
-    first_row, down, row_bands = _weights(top, bottom, size, image.shape[0])
-    used = image[
-        first_row : first_row + down.shape[1], first_column : first_column + across.shape[1]
-    ]
-    narrowed = _product(down, row_bands, used.reshape(len(used), 3 * across.shape[1]))
-    # Weights that keep the three colours apart: to turn the picture instead, so that its columns
-    # become rows, costs more than to multiply by these zeros.
-    apart = np.zeros((size, 3, across.shape[1], 3), np.float32)
-    for colour in range(3):
-        apart[:, colour, :, colour] = across
-    resized = _product(apart.reshape(3 * size, -1), column_bands, narrowed.T)
-    return np.ascontiguousarray(resized.T).reshape(size, size, 3)
-
-
-def _product(weights, bands, values):
-    """Matrix product, for weights that are zero outside a band along the diagonal.
-
-    Args:
-      weights: (N, H) float32; in units of C rows and C columns, of C colours apart or C = 1.
-      bands: (N / C, 2) first column, and the one after the last, of each unit; in units.
-      values: (H, W), uint8 or float32.
-
-    Returns:
-      (N, W) float32.
-    """
-    colours = len(weights) // len(bands)
-    sums = np.empty((len(weights), values.shape[1]), np.float32)
-    for start in range(0, len(bands), _ROWS):
-        rows = slice(colours * start, colours * (start + _ROWS))
-        first, end = bands[start, 0], bands[start : start + _ROWS, 1][-1]
-        band = slice(colours * first, colours * end)
-        block, floats = weights[rows, band], _as_floats(values[band])
-        step = max(1, _LARGEST_PRODUCT // max(1, block.size))
-        for left in range(0, values.shape[1], step):
-            sums[rows, left : left + step] = block @ floats[:, left : left + step]
-    return sums
+    (first_column, across), blocks = _weights(
+        *np.asarray(square, np.float32), size, *image.shape[1::-1]
+    )
+    used = image[:, first_column : first_column + across.shape[1]]
+    # Sparse products run over rows: columns become rows for the second axis, and rows again.
+    turned = np.zeros((used.shape[1], size, 3), np.float32)
+    row = 0
+    for first_row, down in blocks:
+        end = row + down.shape[0]
+        if down.nnz and len(turned):
+            floats = _as_floats(used[first_row : first_row + down.shape[1]])
+            lowered = down @ floats.reshape(len(floats), -1)
+            cv2.transpose(lowered.reshape(end - row, -1, 3), turned[:, row:end])
+        row = end
+    resized = across @ turned.reshape(len(turned), 3 * size)
+    return cv2.transpose(resized.reshape(size, size, 3))
 
 
 def _as_floats(values):
-    """(H, W) as float32, in memory that the next call in this thread will use again.
+    """`values` as float32, in memory that the next call in this thread will use again.
 
-    A block is large enough for the allocator to fetch fresh pages from the system for each, and
+    A picture is large enough for the allocator to fetch fresh pages from the system for each, and
     to touch those costs several times the arithmetic.
     """
     if values.dtype == np.float32:
@@ -107,43 +83,65 @@ def _as_floats(values):
 
 
 @functools.lru_cache(maxsize=32)
-def _weights(start, end, size, pixels):
-    """Weights of one axis, in the float32 arithmetic of ScaleAndTranslate.
+def _weights(left, top, right, bottom, size, width, height):
+    """Weights of both axes, in the float32 arithmetic of ScaleAndTranslate.
 
-    Kept, because whole pictures of one size, a folder of crops say, all have the same.
+    Kept, because whole pictures of one size, a folder of crops say, all have the same. Made for
+    both axes at once, because for so few numbers it is the calls that cost.
 
     Args:
-      start: where the square begins, pixels.
-      end: where it ends.
+      left, top, right, bottom: of the square, float32 pixels.
       size: pixels of the result.
-      pixels: of the picture.
+      width, height: of the picture, pixels.
 
     Returns:
-      The first pixel of the picture that counts; (size, used) float32 weights of it and those
-      after it, a row is zero where the result is black; and (size, 2) the columns where each row
-      begins and ends to have weights, both growing from row to row. All read-only.
+      For columns: the first pixel of the picture that counts; and (size, used) sparse float32
+      weights of it and those after it, a row is zero where the result is black. For rows: such
+      pairs, each for the next few rows of the result. Not to be written to.
     """
     one, half = np.float32(1.0), np.float32(0.5)
-    scale = np.float32(size) / (end - start)
+    start, pixels = np.array([[left], [top]]), np.array([[width], [height]], np.float32)
+    scale = np.float32(size) / (np.array([[right], [bottom]]) - start)
     inverse = one / scale
-    centres = (np.arange(size, dtype=np.float32) + half) * inverse
-    centres += -inverse * (-start * scale)
-    inside = (centres >= 0) & (centres <= pixels)
-    if not inside.any():
-        return 0, *_read_only(np.zeros((size, 0), np.float32), np.zeros((size, 2), np.int32))
-    radius = max(inverse, one)
-    bands = np.stack([np.floor(centres - radius - half), np.ceil(centres + radius + half)], axis=1)
-    bands = np.clip(bands, 0, pixels).astype(np.int32)
-    low, high = bands[inside][0, 0], bands[inside][-1, 1]
-    distances = np.arange(low, high, dtype=np.float32) + half - centres[:, np.newaxis]
-    weights = np.maximum(one - np.abs(distances) * (one / radius), 0)
-    weights[~inside] = 0
+    radius = np.maximum(inverse, one)
+    steps, taps = _steps(size), int(np.ceil(2 * radius.max())) + 2
+    centres = (steps + half) * inverse - inverse * (-start * scale)
+    # As many pixels for each row: those beyond the kernel weigh nothing.
+    columns = np.floor(centres - (radius + half))[..., np.newaxis] + _steps(taps)
+    weights = np.abs(columns + (half - centres)[..., np.newaxis])
+    weights *= -one / radius[..., np.newaxis]
+    weights += one
+    np.maximum(weights, 0, out=weights)
+    if columns[:, 0, 0].min() < 0 or (columns[:, -1, -1:] >= pixels).any():
+        weights[(columns < 0) | (columns >= pixels[..., np.newaxis])] = 0
+        weights[(centres < 0) | (centres > pixels)] = 0
+    sums = weights.sum(axis=-1, keepdims=True)
     # Rows outside stay zero; every other one has a pixel within half a pixel of its centre.
-    weights /= np.maximum(weights.sum(axis=1, keepdims=True), np.float32(1e-6))
-    return low, *_read_only(weights, np.clip(bands - low, 0, high - low))
+    weights /= np.maximum(sums, np.float32(1e-6), out=sums)
+    across = _matrix(weights[0], columns[0], width)
+    rows = max(1, int(_BLOCK * scale[1, 0] / (3 * max(1, across[1].shape[1]))))
+    blocks = (slice(row, row + rows) for row in range(0, size, rows))
+    return across, [_matrix(weights[1, block], columns[1, block], height) for block in blocks]
 
 
-def _read_only(*arrays):
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays
+@functools.lru_cache(maxsize=64)
+def _steps(count):
+    """0, 1, 2 ... of a small count, float32, not to be written to."""
+    return np.arange(count, dtype=np.float32)
+
+
+def _matrix(weights, columns, pixels):
+    """Weights (N, taps) at columns (N, taps), of 0 outside the picture, without what is outside.
+
+    Returns:
+      The first column, and (N, used) sparse weights of it and those after it.
+    """
+    rows, taps = weights.shape
+    low = min(max(0, int(columns[0, 0])), pixels)
+    used = max(min(pixels, int(columns[-1, -1]) + 1) - low, 0)
+    if not used:
+        return low, sparse.csr_array((rows, 0), dtype=np.float32)
+    columns = np.minimum(np.maximum(columns.ravel() - np.float32(low), 0), used - 1)
+    places = np.arange(0, rows * taps + 1, taps, dtype=np.int32)
+    matrix = (weights.ravel(), columns.astype(np.int32), places)
+    return low, sparse.csr_array(matrix, shape=(rows, used))
