@@ -2,6 +2,7 @@
 
     python -m rankpose_tf.prepare --source=300W_LP.zip --out=prepared/300w_lp
     python -m rankpose_tf.prepare --source=AFLW2000-3D.zip --out=prepared/aflw2000
+    python -m rankpose_tf.prepare --source=hpdb --boxes=biwi_boxes.csv --out=prepared/biwi
     python -m rankpose_tf.prepare --source=mine.csv --out=prepared/mine
     python -m rankpose_tf.prepare --kind=synthetic --out=prepared/synthetic
 
@@ -11,7 +12,7 @@ The same command goes on with a run that was stopped.
 from absl import flags
 
 from rankpose_tf import command
-from rankpose_tf.data import plan, shards
+from rankpose_tf.data import aflw2000, plan, shards
 from rankpose_tf.errors import RankPoseError
 
 _SOURCE = flags.DEFINE_string("source", "", "Folder or zip as distributed, or a .csv or .jsonl.")
@@ -24,19 +25,34 @@ _WORKERS = flags.DEFINE_integer(
 _MINIMUM_VIEWS = flags.DEFINE_integer(
     "minimum_views",
     0,
-    "Leave out identities with fewer usable views; 0 is 1 for aflw2000, 2 for the others.",
+    "Leave out identities with fewer usable views; 0 is 1 for aflw2000 and biwi, 2 for the others.",
     lower_bound=0,
 )
 _MAX_SKIPPED_FRACTION = flags.DEFINE_float(
     "max_skipped_fraction",
     0.05,
     "Stop if a larger share of all views is broken or badly labelled. Views left out because "
-    "their identity has too few are listed, but not counted here.",
+    "their identity has too few, or MTCNN finds no face, are listed, but not counted here.",
     0.0,
     1.0,
 )
 _SYNTHETIC_IDENTITIES = flags.DEFINE_integer(
     "synthetic_identities", 600, "Heads to render for --kind=synthetic.", lower_bound=1
+)
+_LANDMARKS = flags.DEFINE_enum(
+    "landmarks",
+    None,
+    list(aflw2000.LANDMARKS),
+    "What boxes of AFLW2000-3D are drawn around, for other protocols; default: pt3d_68.",
+)
+_BOXES = flags.DEFINE_string(
+    "boxes",
+    "",
+    "Of BIWI: a .csv list of frames with boxes, mtcnn to run it, or head (the default) for a "
+    "square around the labelled head centre; see docs/biwi.md.",
+)
+_CALIBRATION = flags.DEFINE_bool(
+    "calibration", False, "Of BIWI: angles in the colour camera's frame, by rgb.cal."
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Of the heads of --kind=synthetic.")
 
@@ -55,6 +71,9 @@ def main(argv):
         max_skipped_fraction=_MAX_SKIPPED_FRACTION.value,
         synthetic_identities=_SYNTHETIC_IDENTITIES.value,
         seed=_SEED.value,
+        landmarks=_LANDMARKS.value or "",
+        boxes=_BOXES.value,
+        calibration=_CALIBRATION.value,
     )
     skipped = sum(description["skipped"].values())
     print(

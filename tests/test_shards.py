@@ -226,7 +226,7 @@ def test_a_source_that_cannot_be_read_makes_no_folder(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"kind": "biwi"}, {"shards": 0}, {"workers": 0}, {"minimum_views": -1},
+    [{"kind": "lfpw"}, {"shards": 0}, {"workers": 0}, {"minimum_views": -1},
      {"max_skipped_fraction": 1.5}, {"max_skipped_fraction": float("nan")}],
 )  # fmt: skip
 def test_a_bad_option_is_named(tmp_path, options):

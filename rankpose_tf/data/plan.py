@@ -8,10 +8,10 @@ import dataclasses
 import hashlib
 import pathlib
 
-from rankpose_tf.data import aflw2000, manifest, sources, w300lp
+from rankpose_tf.data import aflw2000, biwi, biwi_boxes, manifest, sources, w300lp
 from rankpose_tf.errors import RankPoseError
 
-READERS = {"w300lp": w300lp, "aflw2000": aflw2000, "manifest": manifest}
+READERS = {"w300lp": w300lp, "aflw2000": aflw2000, "biwi": biwi, "manifest": manifest}
 KINDS = ("auto", *READERS, "synthetic")
 
 
@@ -29,6 +29,8 @@ class Plan:
       minimum_views: identities with fewer usable views are left out.
       seed: of synthetic heads.
       fingerprint: differs if the source's content or an option differs.
+      landmarks: what boxes of aflw2000 are drawn around, if not the usual.
+      box_source: what reports call the boxes, if the kind alone does not tell.
     """
 
     kind: str
@@ -40,16 +42,21 @@ class Plan:
     minimum_views: int
     seed: int
     fingerprint: str
+    landmarks: str = ""
+    box_source: str = ""
 
 
-def of_source(source, kind, shards, minimum_views):
+def of_source(source, kind, shards, minimum_views, landmarks="", boxes="", calibration=False):
     """Lists a folder, zip or manifest.
 
     Args:
       source: its path.
       kind: one of `KINDS`, not synthetic; auto looks at the source.
       shards: part of the fingerprint.
-      minimum_views: 0 is 1 for aflw2000, where each picture is an identity, 2 for the others.
+      minimum_views: 0 is 1 for the test sets aflw2000 and biwi, 2 for the others.
+      landmarks: one of `aflw2000.LANDMARKS`, for aflw2000 only; empty for the usual.
+      boxes: path of a list, or one of biwi_boxes' names, for BIWI only; empty for `HEAD`.
+      calibration: for BIWI only; see `biwi`.
 
     Returns:
       `Plan`; identities are ordered by a hash of their names, so that every shard is a fair
@@ -63,29 +70,58 @@ def of_source(source, kind, shards, minimum_views):
     path = pathlib.Path(source).resolve()
     if kind == "auto" and path.suffix.lower() in manifest.SUFFIXES and not path.is_dir():
         kind = "manifest"
-    name = path.name
+    name, protocol_set, box_source = path.name, "", ""
     if kind == "manifest":
         identities, skipped = manifest.list_identities(path)
         stamps, path = manifest.stamps(path, identities), path.parent
     else:
-        kind, stamps, identities, skipped = _list_pictures(path, kind)
+        kind, stamps = _stamps(path, kind)
+        if kind == "biwi":
+            identities, skipped, protocol_set, box_source = _list_biwi(
+                path, stamps, boxes, calibration
+            )
+        else:
+            identities, skipped = READERS[kind].list_identities(stamps, path.stem)
+    if kind != "biwi" and (boxes or calibration):
+        raise RankPoseError(
+            f"boxes: --boxes and --calibration are for BIWI, and {str(source)!r} is of the kind "
+            f"{kind}; leave them out"
+        )
     if not identities and not skipped:
         raise RankPoseError(
-            f"source: {str(source)!r} holds no picture; expected 300W-LP, AFLW2000-3D, or a .csv "
-            "or .jsonl manifest with rows"
+            f"source: {str(source)!r} holds no picture; expected 300W-LP, AFLW2000-3D, BIWI, or a "
+            ".csv or .jsonl manifest with rows"
         )
-    minimum_views = minimum_views or (1 if kind == "aflw2000" else 2)
+    if landmarks:
+        landmarks, identities = _with_landmarks(kind, identities, landmarks)
+    minimum_views = minimum_views or (1 if kind in ("aflw2000", "biwi") else 2)
     return Plan(
         kind=kind,
         path=str(path),
         name=name,
-        protocol_set=_protocol_set(kind, name, identities),
+        protocol_set=protocol_set or _protocol_set(kind, name, identities),
         identities=sorted(identities, key=_hash),
         skipped=skipped,
         minimum_views=minimum_views,
         seed=0,
-        fingerprint=sources.fingerprint(name, kind, shards, minimum_views, sorted(stamps.items())),
+        fingerprint=sources.fingerprint(
+            name, kind, shards, minimum_views, sorted(stamps.items()), *filter(None, [landmarks])
+        ),
+        landmarks=landmarks,
+        box_source=box_source,
     )
+
+
+def _with_landmarks(kind, identities, landmarks):
+    """The landmarks, empty for the usual, and the identities with boxes around them."""
+    if kind != "aflw2000" or landmarks not in aflw2000.LANDMARKS:
+        raise RankPoseError(
+            f"landmarks: expected one of {', '.join(aflw2000.LANDMARKS)} and AFLW2000-3D, received "
+            f"{landmarks!r} and the kind {kind}; leave it out"
+        )
+    if landmarks == aflw2000.USUAL_LANDMARKS:
+        return "", identities
+    return landmarks, aflw2000.with_landmarks(identities, landmarks)
 
 
 def of_synthetic(count, seed, shards, minimum_views):
@@ -114,17 +150,37 @@ def _hash(identity):
     return hashlib.md5(identity.name.encode(errors="replace"), usedforsecurity=False).digest()
 
 
-def _list_pictures(path, kind):
+def _stamps(path, kind):
+    """The kind of a source of pictures, auto no more, and its stamps."""
     with contextlib.closing(sources.open_source(path)) as source:
+        stamps = source.stamps()
+        if kind == "auto" and biwi.is_layout(stamps):
+            kind = "biwi"
+        if kind == "biwi":
+            return kind, {name: stamp for name, stamp in stamps.items() if biwi.is_wanted(name)}
         stamps = {
             name: stamp
-            for name, stamp in source.stamps().items()
+            for name, stamp in stamps.items()
             if sources.is_picture(name) or name.lower().endswith(".mat")
         }
         if kind == "auto":
             kind = "aflw2000" if aflw2000.is_layout(source, stamps) else "w300lp"
-    identities, skipped = READERS[kind].list_identities(stamps, path.stem)
-    return kind, stamps, identities, skipped
+    return kind, stamps
+
+
+def _list_biwi(path, stamps, boxes, calibration):
+    """Identities, skipped, protocol_set and box_source; adds the options to `stamps`."""
+    boxes = boxes or biwi_boxes.HEAD
+    option = boxes
+    if boxes == biwi_boxes.MTCNN:
+        biwi_boxes.require_mtcnn()
+    elif boxes != biwi_boxes.HEAD:
+        boxes = biwi_boxes.read_list(boxes)
+        option = boxes.fingerprint
+    with contextlib.closing(sources.open_source(path)) as source:
+        identities, skipped = biwi.list_identities(source, list(stamps), boxes, calibration)
+    stamps["--boxes"] = f"{option} {calibration}"
+    return identities, skipped, *biwi.protocol(identities, boxes, calibration)
 
 
 def _protocol_set(kind, name, identities):

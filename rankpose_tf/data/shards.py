@@ -43,11 +43,14 @@ def prepare(
     synthetic_identities=600,
     seed=0,
     progress=True,
+    landmarks="",
+    boxes="",
+    calibration=False,
 ):
     """Writes a source of faces as identity shards; goes on where a killed run stopped.
 
-    Views of an identity with too few of them are left out and named in skipped.csv, but they are
-    no damage: `max_skipped_fraction` does not count them.
+    Views of an identity with too few of them, and frames in which MTCNN finds no face, are left out
+    and named in skipped.csv, but they are no damage: `max_skipped_fraction` does not count them.
 
     Args:
       source: folder, zip or manifest; None for the synthetic kind.
@@ -55,12 +58,15 @@ def prepare(
       kind: one of `plan.KINDS`.
       shards: files to cut the identities into; never more than there are identities.
       workers: processes; None is one a core, 1 is none but this one.
-      minimum_views: identities with fewer usable views are left out; 0 is 1 for aflw2000, where
-        each picture is an identity, and 2 for the others.
+      minimum_views: identities with fewer usable views are left out; 0 is 1 for the test
+        sets aflw2000 and biwi, and 2 for the others.
       max_skipped_fraction: share of all views that may be unusable.
       synthetic_identities: heads to render, for the synthetic kind.
       seed: of the rendered heads.
       progress: show a progress bar.
+      landmarks: what the boxes of AFLW2000-3D are drawn around, see `aflw2000.LANDMARKS`.
+      boxes: for BIWI: path of a .csv list, "mtcnn", or "head" (also if empty); see `biwi_boxes`.
+      calibration: for BIWI: angles in the colour camera's frame.
 
     Returns:
       The content of dataset.json.
@@ -75,7 +81,7 @@ def prepare(
             raise RankPoseError(f"source: the synthetic kind takes none, received {str(source)!r}")
         plan = plans.of_synthetic(synthetic_identities, seed, shards, minimum_views)
     else:
-        plan = plans.of_source(source, kind, shards, minimum_views)
+        plan = plans.of_source(source, kind, shards, minimum_views, landmarks, boxes, calibration)
     out = pathlib.Path(out)
     if _claim(out, plan):
         logging.info("%s is finished already; nothing was done", out)
@@ -162,7 +168,7 @@ def _finish(plan, work, out, max_skipped_fraction):
         "kind": plan.kind,
         "source": plan.name,
         "protocol_set": plan.protocol_set,
-        "box_source": _BOX_SOURCES[plan.kind],
+        "box_source": plan.landmarks or plan.box_source or _BOX_SOURCES[plan.kind],
         "identities": len(rows),
         "views": sum(row["views"] for row in rows),
         "views_within_limit": sum(row["views_within_limit"] for row in rows),
@@ -189,7 +195,7 @@ def _write_skipped(path, skipped):
 
 def _require_enough(out, rows, counts, listed, max_skipped_fraction):
     told = ", ".join(f"{reason} {count}" for reason, count in counts.items())
-    unusable = sum(n for reason, n in counts.items() if reason != sources.TOO_FEW_VIEWS)
+    unusable = sum(n for reason, n in counts.items() if reason not in sources.HARMLESS)
     if unusable > max_skipped_fraction * listed + 1e-9:
         raise RankPoseError(
             f"max_skipped_fraction: {unusable} of {listed} views are unusable, more than "

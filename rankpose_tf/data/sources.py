@@ -24,7 +24,11 @@ NAN_LABEL = "NaN label"
 OUT_OF_RANGE_LABEL = "out-of-range label"
 BAD_BOX = "box without area"
 DUPLICATE_ROW = "duplicate row"
+DUPLICATE_FRAME = "duplicate frame"
+LISTED_ONLY = "in the list, not in the source"
+NO_FACE = "no face found by MTCNN"
 TOO_FEW_VIEWS = "too few views"
+HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
@@ -141,11 +145,16 @@ def open_source(path):
     """A `Folder` or a `Zip`.
 
     Raises:
-      RankPoseError: if there is nothing at `path`, or it is neither.
+      RankPoseError: if there is nothing at `path`, or it is neither; a tar is not read.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         return Folder(path)
+    if path.name.lower().endswith((".tar", ".tgz", ".tar.gz")):
+        raise RankPoseError(
+            f"source: {str(path)!r} is a tar archive, in which no file can be looked up; unpack it "
+            "with tar xf, and pass the folder"
+        )
     if path.is_file():
         return Zip(path)
     raise RankPoseError(

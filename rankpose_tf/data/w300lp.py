@@ -104,6 +104,24 @@ def read_label(source, name, landmarks):
     Raises:
       sources.SkippedView: if the file is corrupt, or its values are no pose or no box.
     """
+    pose, points = read_points(source, name, landmarks, _LANDMARKS)
+    box = np.concatenate([points.min(axis=1), points.max(axis=1)])
+    return pose, sources.checked_box(box)
+
+
+def read_points(source, name, landmarks, count):
+    """Pose and landmarks from a .mat file.
+
+    Args:
+      source, name, landmarks: as for `read_label`.
+      count: how many landmarks there have to be; None for any number.
+
+    Returns:
+      pose (3,) float32 yaw, pitch, roll, radians; points (2, K) float64 x, y, pixels.
+
+    Raises:
+      sources.SkippedView: if the file is corrupt, or its values are no pose.
+    """
     from scipy import io as scipy_io
 
     wanted = ("Pose_Para", landmarks)
@@ -113,8 +131,6 @@ def read_label(source, name, landmarks):
         points = np.asarray(content[landmarks], np.float64)
     except Exception as error:  # scipy reports damage by many types, from TypeError to zlib.error.
         raise sources.SkippedView(sources.CORRUPT_LABEL) from error
-    if points.ndim != 2 or points.shape[0] not in (2, 3) or points.shape[1] != _LANDMARKS:
+    if points.ndim != 2 or points.shape[0] not in (2, 3) or count not in (None, points.shape[1]):
         raise sources.SkippedView(sources.CORRUPT_LABEL)
-    pose = sources.checked_pose((yaw, pitch, roll))
-    box = np.concatenate([points[:2].min(axis=1), points[:2].max(axis=1)])
-    return pose, sources.checked_box(box)
+    return sources.checked_pose((yaw, pitch, roll)), points[:2]

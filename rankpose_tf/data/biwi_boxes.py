@@ -1,0 +1,199 @@
+"""Where the face is in a frame of BIWI, which itself says only where the head's centre is.
+
+Three sources, named by `--boxes`:
+
+FILE.csv   a list of frames with the boxes that peers publish, such as the usual 13,219:
+
+               image,x,y,width,height
+               01/frame_00003_rgb.png,270,177,146,180
+
+           x and y are the left and upper edge in pixels; further columns are not read. Each box is
+           one of MTCNN with a margin of 0.4 of its width and height on every side. The margin is
+           taken off again, and the rest becomes a landmark box by the rule for MTCNN's boxes
+           without its points (docs/detection.md): moved down 0.112 of the longer side, and a
+           square of 0.815 of it.
+mtcnn      MTCNN run here, with the rule of `detect.MTCNN_RULE`. Frames without a face are left
+           out and counted.
+head       a square of 150 mm around the head's centre from pose.txt, projected by rgb.cal. It
+           looks at the label, and is there so that no frame has to be left out.
+"""
+
+import csv
+import functools
+import hashlib
+import importlib.util
+import math
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from rankpose_tf import detect
+from rankpose_tf.data import sources
+from rankpose_tf.errors import RankPoseError
+
+MTCNN, HEAD = "mtcnn", "head"
+
+_MARGIN = 0.4
+_LIST_RULE = detect.Rule(((0.0, 0.112, 0.815),))
+# Side of the landmark box over the distance of the head's centre, as MTCNN's rule gives it.
+_FACE_MM = 150.0
+_COLUMNS = ("image", "x", "y", "width", "height")
+# Of the frames and boxes of the list that FSA-Net's authors and most since them test on.
+_USUAL_LIST = "c3106ffd7179707ab54f33630d15136a"
+
+
+class FrameList(NamedTuple):
+    """A list of frames with their boxes.
+
+    Attributes:
+      boxes: dict of frame, `01/frame_00003` -> (x, y, width, height) of its row, pixels.
+      skipped: list of (image, reason) of rows that cannot be used.
+      name: what reports call the list.
+      fingerprint: differs if a frame or box differs.
+    """
+
+    boxes: dict
+    skipped: list
+    name: str
+    fingerprint: str
+
+
+def read_list(path):
+    """Reads a list of frames; the module's docstring has its format.
+
+    Args:
+      path: of the .csv file.
+
+    Returns:
+      `FrameList`.
+
+    Raises:
+      RankPoseError: if it is no such file, or a column is missing.
+    """
+    path = pathlib.Path(path)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, skipinitialspace=True)
+            rows, columns = list(reader), reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RankPoseError(
+            f"boxes: {str(path)!r} could not be read as CSV ({error}); pass a list of frames, "
+            f"--boxes={MTCNN} or --boxes={HEAD}"
+        ) from error
+    missing = [column for column in _COLUMNS if column not in columns]
+    if missing:
+        raise RankPoseError(
+            f"boxes: {str(path)!r} lacks {', '.join(missing)}; expected {', '.join(_COLUMNS)}, "
+            f"received {', '.join(columns) or 'nothing'}"
+        )
+    return _frame_list(path.name, rows)
+
+
+def _frame_list(name, rows):
+    boxes, skipped, seen = {}, [], hashlib.md5(usedforsecurity=False)
+    for row in rows:
+        values = [(row[column] or "").strip() for column in _COLUMNS]
+        seen.update((" ".join(values) + "\n").encode(errors="replace"))
+        frame = frame_of(values[0])
+        try:
+            if frame in boxes:
+                raise sources.SkippedView(sources.DUPLICATE_ROW)
+            boxes[frame] = _numbers(values[1:])
+        except sources.SkippedView as reason:
+            skipped.append((values[0], str(reason)))
+    fingerprint = seen.hexdigest()
+    name = "the usual list" if fingerprint == _USUAL_LIST else name
+    return FrameList(boxes, skipped, name, fingerprint)
+
+
+def frame_of(image):
+    """`hpdb/01/frame_00003_rgb.png` -> `01/frame_00003`."""
+    return "/".join(image.replace("\\", "/").split("/")[-2:]).removesuffix("_rgb.png")
+
+
+def _numbers(values):
+    """(x, y, width, height) of a row as numbers; SkippedView where they are no box."""
+    try:
+        x, y, width, height = (float(value) for value in values)
+    except ValueError as error:
+        raise sources.SkippedView(sources.BAD_BOX) from error
+    if not (math.isfinite(x + y) and 0 < width < math.inf and 0 < height < math.inf):
+        raise sources.SkippedView(sources.BAD_BOX)
+    return x, y, width, height
+
+
+def from_list(x, y, width, height):
+    """Landmark box of a row of the list.
+
+    Args:
+      x, y: left and upper edge of its box, with the margin; pixels.
+      width, height: of that box.
+
+    Returns:
+      (4,) float64 left, top, right, bottom, pixels.
+    """
+    margin = np.array([width, height]) * _MARGIN / (1 + 2 * _MARGIN)
+    tight = np.concatenate([(x, y) + margin, (x + width, y + height) - margin])
+    return detect.landmark_box(tight, np.zeros((0, 2)), _LIST_RULE)
+
+
+def around_head(centre, camera):
+    """Square around the projected centre of the head.
+
+    Args:
+      centre: (3,) mm, in the depth camera's frame.
+      camera: `biwi_cameras.Camera`.
+
+    Returns:
+      (4,) float64 left, top, right, bottom, pixels.
+
+    Raises:
+      sources.SkippedView: if the head is not in front of the camera.
+    """
+    pixels, distance = camera.project(centre)
+    if not distance > 0:
+        raise sources.SkippedView(sources.BAD_BOX)
+    half = 0.5 * _FACE_MM * camera.intrinsics[0, 0] / distance
+    return np.concatenate([pixels - half, pixels + half])
+
+
+def require_mtcnn():
+    """Tells of a missing package before any file is begun.
+
+    Raises:
+      RankPoseError: if mtcnn is not installed.
+    """
+    if importlib.util.find_spec("mtcnn") is None:
+        raise RankPoseError(
+            f"boxes: --boxes={MTCNN} needs the package mtcnn, which is not installed; install it "
+            'with pip install "rankpose_tf[detect]", or pass a list of frames'
+        )
+
+
+def from_mtcnn(content):
+    """Landmark box of the main face that MTCNN finds.
+
+    Args:
+      content: picture bytes.
+
+    Returns:
+      (4,) float64 left, top, right, bottom, pixels.
+
+    Raises:
+      sources.SkippedView: if it finds none.
+    """
+    import cv2
+
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    found = _detector()(image)
+    if not found:
+        raise sources.SkippedView(sources.NO_FACE)
+    return detect.main_face(found, image.shape[1], image.shape[0]).box
+
+
+@functools.lru_cache(maxsize=1)
+def _detector():
+    """One network for all frames of a process."""
+    return detect.mtcnn()
