@@ -1,19 +1,32 @@
 """Tests a trained model on a prepared set, and names the protocol beside every figure.
 
     python -m rankpose_tf.evaluate --model=RUN --data=PREPARED
+    python -m rankpose_tf.evaluate --model=RUN --data=PREPARED --protocol=rankpose
+    python -m rankpose_tf.evaluate --predictions=FILE.csv --data=PREPARED
+
+The last scores another system's angles; `rankpose_tf.peers` says what the file looks like.
 """
 
 import sys
 
 from absl import flags
 
-from rankpose_tf import command, evaluation, shipped
+from rankpose_tf import command, evaluation, peers, shipped
 from rankpose_tf.errors import RankPoseError
+from rankpose_tf.protocols import PROTOCOLS
 
 _MODEL = flags.DEFINE_string(
     "model",
     "",
     "Workdir of rankpose_tf.train, or a .keras file; the model of the package if not given.",
+)
+_PREDICTIONS = flags.DEFINE_string(
+    "predictions", "", "CSV file of another system's angles, degrees, instead of a model."
+)
+_ALLOW_MISSING = flags.DEFINE_bool(
+    "allow_missing",
+    False,
+    "Score --predictions without the pictures it has no angles for; their count is in the result.",
 )
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare.")
 _OUT = flags.DEFINE_string(
@@ -22,11 +35,14 @@ _OUT = flags.DEFINE_string(
     "New folder for evaluation.json and predictions.csv; if not given, evaluation-SET beside the "
     "model, numbered where there is one already.",
 )
+_PROTOCOL = flags.DEFINE_enum(
+    "protocol", None, list(PROTOCOLS), "Sets crop and filter by name, and checks the data."
+)
 _CROP_SCALE = flags.DEFINE_float(
     "crop_scale", None, "Side of the square crop over the box's longer side; default: the model's."
 )
 _FILTER_ANGLES = flags.DEFINE_bool(
-    "filter_angles", True, "Leave out pictures with an angle over 99 degrees."
+    "filter_angles", None, "Leave out pictures with an angle over 99 degrees; default: yes."
 )
 _PLOTS = flags.DEFINE_bool(
     "plots",
@@ -40,22 +56,46 @@ def main(argv):
     del argv
     if not _DATA.value:
         raise RankPoseError("data: pass --data=FOLDER")
+    result, out = _score_predictions() if _PREDICTIONS.value else _test_model()
+    print(f"{evaluation.table(result)}\n\n{out / 'evaluation.json'}")
+
+
+def _test_model():
+    if _ALLOW_MISSING.value:
+        raise RankPoseError("allow_missing: it goes with --predictions, and none are given")
     if not _MODEL.value and not _OUT.value:
         raise RankPoseError(
             "out: pass --out=FOLDER; beside the model of the package nothing is written, and no "
             "other --model is given"
         )
-    result, out = evaluation.evaluate(
+    return evaluation.evaluate(
         model=_MODEL.value or shipped.path(),
         data=_DATA.value,
         out=_OUT.value or None,
+        protocol=_PROTOCOL.value,
         crop_scale=_CROP_SCALE.value,
         filter_angles=_FILTER_ANGLES.value,
         batch_size=_BATCH_SIZE.value,
         progress=sys.stdout.isatty(),
         plots=_PLOTS.value,
     )
-    print(f"{evaluation.table(result)}\n\n{out / 'evaluation.json'}")
+
+
+def _score_predictions():
+    for flag in (_MODEL, _CROP_SCALE, _PLOTS):
+        if flag.value:
+            raise RankPoseError(
+                f"{flag.name}: with --predictions no model is run and no picture is cut; leave "
+                f"out --{flag.name}"
+            )
+    return peers.evaluate_file(
+        predictions=_PREDICTIONS.value,
+        data=_DATA.value,
+        out=_OUT.value or None,
+        protocol=_PROTOCOL.value,
+        filter_angles=_FILTER_ANGLES.value,
+        allow_missing=_ALLOW_MISSING.value,
+    )
 
 
 if __name__ == "__main__":

@@ -4,22 +4,19 @@ An MAE is comparable only with another of the same set, crop and filter: one che
 scored a degree apart under two protocols. So every result carries the protocol's name.
 """
 
-import csv
-import itertools
 import math
-import os
 import pathlib
-import re
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import figures, files, metrics
+from rankpose_tf import evaluation_files, metrics, protocols
 from rankpose_tf.data import pairs, records
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import load_model, read_description
+from rankpose_tf.plots import require_matplotlib, write_plots
 
 _OVER_LIMIT = f"an angle over {records.ANGLE_LIMIT_DEGREES:g} degrees"
 
@@ -30,13 +27,15 @@ def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
     Args:
       protocol_set: name of the test set, as in dataset.json.
       box_source: where its boxes come from, as in dataset.json.
-      crop_scale: side of the square crop over the box's longer side.
+      crop_scale: side of the square crop over the box's longer side; None where another system
+        made its own crops.
       filter_angles: whether pictures with an angle over 99 degrees are left out.
     """
-    of_landmarks = box_source in ("pt2d", "pt3d_68")
+    of_landmarks = box_source.startswith(("pt2d", "pt3d_68"))
     box = f"landmark box ({box_source})" if of_landmarks else f"box ({box_source})"
     limit = f"|angle| <= {records.ANGLE_LIMIT_DEGREES:g} degrees" if filter_angles else "all angles"
-    return f"{protocol_set}, square crop {crop_scale:g} x {box}, {limit}"
+    crop = "another system's crops" if crop_scale is None else f"square crop {crop_scale:g} x {box}"
+    return f"{protocol_set}, {crop}, {limit}"
 
 
 def evaluate(
@@ -44,8 +43,9 @@ def evaluate(
     model,
     data,
     out=None,
+    protocol=None,
     crop_scale=None,
-    filter_angles=True,
+    filter_angles=None,
     batch_size=64,
     progress=False,
     plots=False,
@@ -55,30 +55,35 @@ def evaluate(
     Args:
       model: workdir of rankpose_tf.train, or a .keras file.
       data: prepared folder.
-      out: new folder for evaluation.json and predictions.csv; None is `free_folder`.
+      out: new folder for evaluation.json and predictions.csv; None is one beside the model, see
+        `evaluation_files.free_folder`.
+      protocol: one of `protocols.PROTOCOLS`, which sets the next two; None for no name.
       crop_scale: side of the square crop over the box's longer side; None is the model's own.
-      filter_angles: leave out pictures with an angle over 99 degrees.
+      filter_angles: leave out pictures with an angle over 99 degrees; None is to do so.
       batch_size: pictures at once.
       progress: show a progress bar.
-      plots: also draw figures.py's pictures into `out`.
+      plots: also draw plots.py's pictures into `out`.
 
     Returns:
       The content of evaluation.json, and the folder it lies in.
 
     Raises:
-      RankPoseError: for a model or data that can't be read, an `out` that is taken, or
-        predictions that are not finite; nothing is written then.
+      RankPoseError: for a model or data that can't be read, data or arguments that contradict
+        the protocol, an `out` that is taken, or predictions that are not finite; nothing is
+        written then.
     """
     about_model = read_description(model)
     about_data = records.read_description(data)
+    crop_scale, filter_angles = protocols.settings(protocol, about_data, crop_scale, filter_angles)
     crop_scale = about_model["crop_scale"] if crop_scale is None else crop_scale
     if not (math.isfinite(crop_scale) and crop_scale > 0):
         raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
     if batch_size < 1:
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
     if plots:
-        figures.require_matplotlib()
-    out = checked_out(out or free_folder(model, about_data["protocol_set"]))
+        require_matplotlib()
+    free = out or evaluation_files.free_folder(model, about_data["protocol_set"])
+    out = evaluation_files.checked_out(free)
     expected = count_pictures(data, about_data, filter_angles)
     network, _ = load_model(model)
 
@@ -87,7 +92,7 @@ def evaluate(
 
     found = predict(network, views(about_model["input_size"]), data, expected, progress)
     result = {
-        **score(found, about_data, crop_scale, filter_angles),
+        **score(found, about_data, crop_scale, filter_angles, protocol),
         "data": pathlib.Path(data).resolve().name,
         "model": pathlib.Path(model).resolve().name,
         "model_description": about_model,
@@ -97,9 +102,9 @@ def evaluate(
             "keras": keras.__version__,
         },
     }
-    write(out, result, found)
+    evaluation_files.write(out, result, found)
     if plots:
-        figures.write_all(out, result, found, views)
+        write_plots(out, result, found, views)
     return result, out
 
 
@@ -158,7 +163,7 @@ def predict(network, views, data, expected, progress=False):
     """
     bar = keras.utils.Progbar(expected, verbose=int(progress), unit_name="picture")
     names, identities, true, predicted = [], [], [], []
-    for batch in _readable(views, data):
+    for batch in readable(views, data):
         names += [name.decode() for name in batch["name"].numpy()]
         identities += [name.decode() for name in batch["identity"].numpy()]
         true.append(batch["pose"].numpy().astype(np.float64))
@@ -173,8 +178,8 @@ def predict(network, views, data, expected, progress=False):
     return {"names": names, "identities": identities, "true": true, "predicted": predicted}
 
 
-def _readable(views, data):
-    """Yields the batches; damage in the shards becomes one sentence."""
+def readable(views, data):
+    """Yields what a tf.data pipeline over prepared shards gives; damage becomes one sentence."""
     damage = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
     try:
         yield from views
@@ -185,27 +190,31 @@ def _readable(views, data):
         ) from error
 
 
-def score(found, about_data, crop_scale, filter_angles):
+def score(found, about_data, crop_scale, filter_angles, protocol=None):
     """The figures of a test and the protocol they were made under.
 
     Args:
       found: names, true and predicted, as from `predict`.
       about_data: content of dataset.json.
-      crop_scale: side of the square crop over the box's longer side.
+      crop_scale: as for `protocol_name`.
       filter_angles: whether pictures with an angle over 99 degrees were left out.
+      protocol: its name in `protocols.PROTOCOLS`, if it has one.
 
     Returns:
-      JSON-able dict: protocol, set, crop, filter, left_out, unit, and `metrics.summarise`.
+      JSON-able dict: protocol, protocol_name, set, crop, filter, left_out, unit, and
+      `metrics.summarise`.
 
     Raises:
       RankPoseError: for predictions that are not finite.
     """
     protocol_set, box_source = about_data["protocol_set"], about_data["box_source"]
     limit = records.ANGLE_LIMIT_DEGREES if filter_angles else None
+    line = protocol_name(protocol_set, box_source, crop_scale, filter_angles)
     return {
-        "protocol": protocol_name(protocol_set, box_source, crop_scale, filter_angles),
+        "protocol": f"{protocol}: {line}" if protocol else line,
+        "protocol_name": protocol,
         "set": protocol_set,
-        "crop": {"boxes": box_source, "scale": crop_scale},
+        "crop": {"boxes": None if crop_scale is None else box_source, "scale": crop_scale},
         "filter": {"angles": filter_angles, "limit_degrees": limit},
         "left_out": left_out(about_data, filter_angles),
         "unit": "degrees",
@@ -213,85 +222,18 @@ def score(found, about_data, crop_scale, filter_angles):
     }
 
 
-def free_folder(model, protocol_set):
-    """The first of evaluation-SET, evaluation-SET-2, ... that the model's folder doesn't hold.
-
-    Args:
-      model: workdir or .keras file.
-      protocol_set: name of the test set.
-    """
-    model = pathlib.Path(model)
-    parent = model if model.is_dir() else model.parent
-    base = "evaluation-" + re.sub(r"[^A-Za-z0-9._-]+", "-", protocol_set)
-    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
-    return next(parent / name for name in names if not (parent / name).exists())
-
-
-def checked_out(out):
-    """The folder as a path, if it is still to be filled and can be.
-
-    Args:
-      out: folder; absent or empty.
-
-    Raises:
-      RankPoseError: if something is there already, or no folder can be made there.
-    """
-    out = pathlib.Path(out)
-    standing = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not standing.is_dir():
-        raise RankPoseError(f"out: {str(standing)!r} is a file; pass a new folder")
-    if standing == out and any(out.iterdir()):
-        raise RankPoseError(
-            f"out: {str(out)!r} is not empty, and nothing is overwritten; pass a new folder, or "
-            "leave --out away for one beside the model"
-        )
-    if not os.access(standing, os.W_OK):
-        raise RankPoseError(
-            f"out: can't write to {str(standing)!r}; pass another folder with --out"
-        )
-    return out
-
-
-def write(out, result, found):
-    """Writes predictions.csv, then evaluation.json, into `out`.
-
-    Args:
-      out: folder; made if absent.
-      result: content of evaluation.json.
-      found: from `predict`.
-
-    Raises:
-      RankPoseError: if the folder can't be written to.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with files.replaced(out / "predictions.csv") as beside:
-            _write_predictions(beside, found)
-        files.write_json(out / "evaluation.json", result)
-    except OSError as error:
-        raise RankPoseError(
-            f"out: can't write to {str(out)!r} ({error.strerror}); pass another folder with --out"
-        ) from error
-
-
-def _write_predictions(path, found):
-    """One row a picture: labels, predictions and absolute errors, degrees."""
-    errors = metrics.absolute_errors(found["true"], found["predicted"])
-    numbers = np.concatenate([found["true"], found["predicted"], errors], axis=1)
-    columns = [f"{kind}_{a}" for kind in ("true", "predicted", "error") for a in metrics.ANGLES]
-    with open(path, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", "identity", *columns, "error_mean"])
-        for name, identity, row in zip(found["names"], found["identities"], numbers, strict=True):
-            writer.writerow([name, identity, *(f"{number:.4f}" for number in row)])
-
-
 def table(result):
     """evaluation.json as text for a terminal.
 
     Args:
-      result: from `evaluate`.
+      result: from `evaluate`, or from `peers.evaluate_file`.
     """
     left = ", ".join(f"{count} ({why})" for why, count in result["left_out"].items() if count)
     counts = f"{result['images']} images; left out: {left or 'none'}"
+    if "predictions" in result:
+        rows = result["predictions"]
+        counts += (
+            f"\n{rows['rows']} rows in {result['model']}: {rows['unknown']} of pictures that the "
+            f"data don't hold, {rows['outside_filter']} outside the filter"
+        )
     return f"{result['protocol']}\n{counts}\n\n{metrics.table(result)}"

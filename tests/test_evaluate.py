@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, files, metrics
+from rankpose_tf import evaluation, evaluation_files, files, metrics
 from rankpose_tf.data import records
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import build_tower, save_model
@@ -188,6 +188,28 @@ def test_crop_scale_given_goes_before_the_models_own(data, workdir, constant):
     assert "square crop 1.6 x" in result["protocol"]
 
 
+def test_a_named_protocol_sets_crop_and_filter_and_is_in_the_result(data, workdir, constant):
+    name = "aflw2000_all_angles"
+    result, out = evaluation.evaluate(model=workdir, data=data, protocol=name)
+    line = evaluation.protocol_name("AFLW2000-3D", "pt3d_68", 1.4, False)
+    assert (result["protocol_name"], result["protocol"]) == (name, f"{name}: {line}")
+    assert result["images"] == sum(map(len, POSES.values()))
+    assert evaluation.table(result).splitlines()[0] == result["protocol"]
+    assert json.loads((out / "evaluation.json").read_text())["protocol_name"] == name
+
+
+def test_a_result_without_a_named_protocol_says_so(data, workdir, constant):
+    result, _ = evaluation.evaluate(model=workdir, data=data)
+    assert result["protocol_name"] is None
+
+
+def test_a_protocol_of_other_boxes_leaves_no_result(data, workdir, constant):
+    before = _contents(workdir)
+    with pytest.raises(RankPoseError, match="--landmarks=pt2d_hopenet"):
+        evaluation.evaluate(model=workdir, data=data, protocol="hopenet")
+    assert (_contents(workdir), constant.shapes) == (before, [])
+
+
 def test_a_second_result_lies_beside_the_first(data, workdir, constant):
     outs = [evaluation.evaluate(model=workdir, data=data)[1] for _ in range(3)]
     assert [out.name for out in outs] == [
@@ -226,7 +248,7 @@ def test_folder_that_cannot_be_written_is_refused_before_the_model_runs(
     data, workdir, constant, monkeypatch
 ):
     # Permissions can't be taken from root, who may run the tests.
-    monkeypatch.setattr(evaluation.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(evaluation_files.os, "access", lambda path, mode: False)
     with pytest.raises(RankPoseError, match="out: can't write to .*run'; pass another folder"):
         evaluation.evaluate(model=workdir, data=data)
     assert constant.shapes == []
@@ -331,6 +353,24 @@ def test_command_with_plots_leaves_pictures_beside_the_result(data, workdir, tmp
     pictures = ["cumulative_error.png", "error_by_angle.png", "grid.png"]
     assert _contents(out) == sorted([*pictures, "evaluation.json", "predictions.csv"])
     assert all(cv2.imread(str(out / name)) is not None for name in pictures)
+
+
+def test_command_scores_another_systems_angles_without_a_model(data, tmp_path):
+    angles = tmp_path / "angles.csv"
+    names = [f"{name}_{n}" for name, poses in POSES.items() for n in range(len(poses))]
+    angles.write_text("image,yaw,pitch,roll\n" + "".join(f"{name},4,5,6\n" for name in names))
+    done = _command(f"--predictions={angles}", f"--data={data}", "--protocol=rankpose")
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first == "rankpose: AFLW2000-3D, another system's crops, |angle| <= 99 degrees"
+    assert last == str(tmp_path / "evaluation-AFLW2000-3D" / "evaluation.json")
+
+
+def test_a_crop_is_refused_beside_predictions(data):
+    done = _command("--predictions=angles.csv", f"--data={data}", "--crop_scale=1.4")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: crop_scale: with --predictions no model is run")
 
 
 def test_command_ends_a_mistake_with_one_sentence_and_exit_code_1(data, tmp_path):
