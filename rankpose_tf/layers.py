@@ -61,9 +61,15 @@ class NormalizedDense(keras.layers.Layer):
     where F' and each column of W' have unit length. No bias: equation (1) has none, and a bias
     would move the bounds of the other two.
 
+    With `separate`, which is not in the paper, each angle has a part of the features to itself, of
+    unit length by itself. A single unit vector bounds the angles together: for orthogonal columns
+    sin(yaw)^2 + sin(pitch)^2 + sin(roll)^2 <= 1, so no feature stands for a profile that also looks
+    up. (Near +-90 degrees of yaw, pitch and roll are often large.)
+
     Args:
       units: how many angles; 3.
       transform: "linear", "cosine" or "arccos".
+      separate: feature d is of angle d modulo `units` alone.
 
     Call:
       features (B, D) -> radians (B, units); for cosine and arccos within [-pi/2, pi/2].
@@ -72,7 +78,7 @@ class NormalizedDense(keras.layers.Layer):
       RankPoseError: for a transform of another name.
     """
 
-    def __init__(self, units=3, transform="arccos", **kwargs):
+    def __init__(self, units=3, transform="arccos", separate=False, **kwargs):
         # Angles of nearly parallel vectors need float32 whatever the tower computes in.
         kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
@@ -82,6 +88,7 @@ class NormalizedDense(keras.layers.Layer):
             )
         self.units = units
         self.transform = transform
+        self.separate = separate
 
     def build(self, input_shape):
         self.kernel = self.add_weight(
@@ -90,17 +97,33 @@ class NormalizedDense(keras.layers.Layer):
 
     def call(self, features):
         if self.transform == "linear":
-            return tf.matmul(features, self.kernel)
-        cosine = tf.matmul(unit_length(features, axis=-1), unit_length(self.kernel, axis=0))
+            return tf.matmul(features, self.kernel * self._share(features))
         if self.transform == "cosine":
-            return (np.pi / 2) * cosine
-        return shifted_arccos(cosine)
+            return (np.pi / 2) * self.cosines(features)
+        return shifted_arccos(self.cosines(features))
+
+    def cosines(self, features):
+        """W'^T F', what cosine and arccos are made of: (B, D) -> (B, units) within [-1, 1]."""
+        if not self.separate:
+            return tf.matmul(unit_length(features, axis=-1), unit_length(self.kernel, axis=0))
+        share = self._share(features)
+        squared_norms = tf.matmul(tf.square(features), share)
+        lengths = tf.math.rsqrt(tf.maximum(squared_norms, _SMALLEST_SQUARED_NORM))
+        return tf.matmul(features, unit_length(self.kernel * share, axis=0)) * lengths
+
+    def _share(self, features):
+        """Which features are of which angle: 1 or 0, (D, units), or 1 for all."""
+        if not self.separate:
+            return 1.0
+        owner = np.arange(features.shape[-1])[:, np.newaxis] % self.units
+        return tf.constant(owner == np.arange(self.units), tf.float32)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "transform": self.transform}
+        config = {"units": self.units, "transform": self.transform, "separate": self.separate}
+        return {**super().get_config(), **config}
 
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")

@@ -26,6 +26,7 @@ def build_tower(
     transform="arccos",
     weights="auto",
     *,
+    separate_features=False,
     compact_width=1.0,
     compact_depth=0,
 ):
@@ -38,6 +39,7 @@ def build_tower(
       weights: "imagenet" (Keras fetches the file once, into its cache), "none", or the path of a
         weights file in Keras' H5 format; the compact tower takes "none". "auto" is imagenet for
         resnet50 and none for compact.
+      separate_features: each angle has a third of the features, see `NormalizedDense`.
       compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
 
     Returns:
@@ -66,7 +68,7 @@ def build_tower(
         scaled = keras.layers.Rescaling(1 / 127.5, -1.0)(resized)
         features = compact_features(scaled, compact_width, compact_depth)
     features = keras.layers.Activation("linear", name="features")(features)
-    pose = NormalizedDense(3, transform, name="pose")(features)
+    pose = NormalizedDense(3, transform, separate_features, name="pose")(features)
     return keras.Model(pictures, pose, name="tower")
 
 

@@ -52,9 +52,10 @@ def test_arccos_gradient_at_the_border_is_finite_and_points_back_inside(border):
     assert abs(border - 0.001 * slope) < abs(border)
 
 
+@pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("transform", ["linear", "cosine", "arccos"])
-def test_zero_features_have_finite_output_and_gradient(transform):
-    layer = NormalizedDense(3, transform)
+def test_zero_features_have_finite_output_and_gradient(transform, separate):
+    layer = NormalizedDense(3, transform, separate)
     features = tf.zeros((2, 8))
     with tf.GradientTape() as tape:
         tape.watch(features)
@@ -87,6 +88,37 @@ def test_transforms_match_equations_1_to_3(transform):
     np.testing.assert_allclose(predicted, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("transform", ["linear", "cosine", "arccos"])
+def test_separate_angles_are_those_of_their_own_features(transform):
+    features = np.random.default_rng(4).normal(size=(5, 9)).astype(np.float32)
+    layer = NormalizedDense(3, transform, separate=True)
+    predicted = layer(features).numpy()
+    for angle in range(3):
+        alone = NormalizedDense(1, transform)
+        alone.build((5, 3))
+        alone.kernel.assign(layer.kernel[angle::3, angle : angle + 1])
+        np.testing.assert_allclose(
+            predicted[:, angle : angle + 1], alone(features[:, angle::3]), atol=1e-6
+        )
+
+
+def test_only_separate_features_reach_a_profile_that_looks_up_with_orthogonal_columns():
+    """sin(80)^2 + 2 sin(60)^2 is over 1, the squared length of a shared unit vector."""
+    wanted = np.radians([[80.0, 60.0, -60.0]])
+    ones = np.concatenate([np.eye(3), np.zeros((3, 3))]).astype(np.float32)
+    layer = NormalizedDense(3, "arccos", separate=True)
+    layer.build((1, 6))
+    layer.kernel.assign(ones)
+    # arccos(x) - pi/2 = -arcsin(x).
+    features = np.concatenate([-np.sin(wanted), np.cos(wanted)], axis=1)
+    np.testing.assert_allclose(layer(features.astype(np.float32)), wanted, atol=1e-5)
+    shared = NormalizedDense(3, "arccos")
+    shared.build((1, 6))
+    shared.kernel.assign(ones)
+    reached = shared(np.random.default_rng(5).normal(size=(1000, 6)).astype(np.float32)).numpy()
+    assert (np.sin(reached) ** 2).sum(axis=1).max() <= 1 + 1e-5
+
+
 @pytest.mark.parametrize("transform", ["cosine", "arccos"])
 def test_bounded_transforms_ignore_feature_length_and_stay_within_a_quarter_turn(transform):
     features = np.random.default_rng(2).normal(size=(64, 4)).astype(np.float32)
@@ -99,15 +131,17 @@ def test_bounded_transforms_ignore_feature_length_and_stay_within_a_quarter_turn
     assert np.abs(aligned).max() > np.pi / 2 - 1e-2
 
 
+@pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("transform", ["linear", "cosine", "arccos"])
-def test_saved_and_loaded_layer_gives_the_same_output(tmp_path, transform):
-    model = keras.Sequential([keras.Input((6,)), NormalizedDense(3, transform)])
+def test_saved_and_loaded_layer_gives_the_same_output(tmp_path, transform, separate):
+    model = keras.Sequential([keras.Input((6,)), NormalizedDense(3, transform, separate)])
     features = np.random.default_rng(3).normal(size=(5, 6)).astype(np.float32)
     expected = model.predict(features, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.predict(features, verbose=0), expected)
     assert loaded.layers[-1].transform == transform
+    assert loaded.layers[-1].separate == separate
 
 
 def test_output_is_float32_under_mixed_precision():

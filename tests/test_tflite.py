@@ -293,6 +293,29 @@ def test_each_transform_converts_and_keeps_its_range(tmp_path, heads, transform,
     np.testing.assert_allclose(found, expected, atol=1e-3 if variant == "fp32" else 1.5)
 
 
+@pytest.mark.parametrize("variant", ["fp32", "int8"])
+def test_separate_features_convert(tmp_path, variant):
+    """Two features an angle: the mean colours of a picture's left and right half."""
+    image = keras.Input((None, None, 3), name="image")
+    features = keras.layers.Flatten()(keras.layers.Resizing(1, 2, name="mean")(image))
+    features = keras.layers.Rescaling(1 / 127.5, -1.0)(features)
+    features = keras.layers.Activation("linear", name="features")(features)
+    head = layers.NormalizedDense(3, "arccos", separate=True, name="pose")
+    network = keras.Model(image, head(features))
+    generator = np.random.default_rng(0)
+    head.kernel.assign(generator.normal(size=(6, 3)))
+    # Dark or light, not grey: of a short vector, 8 bits of colour leave no direction.
+    halves = generator.choice([0, 20, 60, 190, 230, 255], (7, 1, 2, 3))
+    pictures = np.repeat(np.repeat(halves, 8, axis=1), 4, axis=2).astype(np.uint8)
+    path = tmp_path / "head.tflite"
+    description = {"input_size": 8, "crop_scale": 1.4}
+    tflite.write(network, description, variant, path, np.repeat(pictures, 30, axis=0))
+    expected = np.degrees(network.predict_on_batch(pictures.astype(np.float32)))
+    assert np.ptp(expected, axis=0).min() > 60
+    found = tflite.predictor(path, 1)(pictures)
+    np.testing.assert_allclose(found, expected, atol=1e-3 if variant == "fp32" else 1.5)
+
+
 def test_without_the_runtime_the_missing_package_is_named(written, monkeypatch):
     import sys
 

@@ -187,14 +187,9 @@ def _float_head(head, features):
     """
     import tensorflow as tf
 
-    from rankpose_tf import layers
-
     if head.transform != "arccos":
         return head(features)
-    cosine = tf.matmul(
-        layers.unit_length(features, axis=-1), layers.unit_length(head.kernel, axis=0)
-    )
-    bounded = tf.clip_by_value(cosine, -1.0, 1.0)
+    bounded = tf.clip_by_value(head.cosines(features), -1.0, 1.0)
     return -tf.atan2(bounded, tf.sqrt(1.0 - bounded * bounded))
 
 
