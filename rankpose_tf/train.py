@@ -9,7 +9,7 @@ import pathlib
 from absl import flags, logging
 
 from rankpose_tf import command, layers, losses, model, training
-from rankpose_tf.data import records
+from rankpose_tf.data import records, two_faces
 from rankpose_tf.data.shards import prepare
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.workdir import claim_workdir
@@ -31,6 +31,9 @@ _RECIPE = [
     ),
     flags.DEFINE_integer("input_size", 224, "Side of the tower's input, pixels.", lower_bound=32),
     flags.DEFINE_enum("transform", "arccos", layers.TRANSFORMS, "Output space, eq. (1)-(3)."),
+    flags.DEFINE_boolean(
+        "separate_features", False, "Each angle has a third of the features to itself."
+    ),
     flags.DEFINE_float("compact_width", 1.0, "Compact tower: multiplies its channels.", 0.01),
     flags.DEFINE_integer("compact_depth", 0, "Compact tower: more blocks a stage.", 0),
     flags.DEFINE_float(
@@ -50,6 +53,10 @@ _RECIPE = [
     flags.DEFINE_integer("epochs", 80, "Epochs.", lower_bound=1),
     flags.DEFINE_integer("pairs_per_identity", 5, "Pairs of each identity an epoch.", 1),
     flags.DEFINE_integer("steps_per_epoch", 0, "Steps an epoch; 0 follows the data.", 0),
+    flags.DEFINE_enum(
+        "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or any two faces."
+    ),
+    flags.DEFINE_integer("training_identities", 0, "How many to train on; 0 is all.", 0),
     flags.DEFINE_integer(
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0
     ),

@@ -17,7 +17,8 @@ from absl import logging
 
 import rankpose_tf
 from rankpose_tf import callbacks, files, held_out, losses, model
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs as pair_streams
+from rankpose_tf.data import records
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.workdir import resume
 
@@ -34,6 +35,7 @@ def train(
     tower_weights="auto",
     input_size=224,
     transform="arccos",
+    separate_features=False,
     compact_width=1.0,
     compact_depth=0,
     beta=0.5,
@@ -47,6 +49,8 @@ def train(
     epochs=80,
     pairs_per_identity=5,
     steps_per_epoch=0,
+    pairs="identity",
+    training_identities=0,
     validation_identities=200,
     filter_angles=True,
     yaw_limit=180.0,
@@ -63,7 +67,7 @@ def train(
       workdir: folder from `workdir.claim_workdir`; gets best.keras, last.keras, history.csv, logs,
         result.json.
       data: prepared shards.
-      tower, tower_weights, input_size, transform: see `model.build_tower`.
+      tower, tower_weights, input_size, transform, separate_features: see `model.build_tower`.
       compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
       beta, loss_unit, regression, huber_degrees, gimbal_weighting: see `losses.RankPoseLoss`.
       learning_rate: Adam's at the first step; one cosine decay to 0 at the last.
@@ -73,6 +77,8 @@ def train(
       batch_size: pairs a step.
       epochs: of `pairs_per_identity` pairs of every identity each.
       steps_per_epoch: overrides the length of an epoch; 0 follows the data.
+      pairs: who is in a pair, see `data.pairs.training_pairs`. Held-out pairs are of one identity.
+      training_identities: how many to train on, see `data.pairs.choose_identities`; 0 is all.
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
       yaw_limit: train on no view whose yaw is further from 0, degrees; 180 is no limit. Held-out
@@ -105,20 +111,28 @@ def train(
         "tower": tower,
         "input_size": input_size,
         "transform": transform,
+        "separate_features": separate_features,
         "crop_scale": crop_scale,
         **shape,
         "beta": beta,
         **terms,
+        "pairs": pairs,
         "training_set": records.read_description(data)["protocol_set"],
         "seed": seed,
     }
-    threshold, identities = _split(data, validation_identities, filter_angles, yaw_limit)
+    threshold, chosen, identities = _split(
+        data, validation_identities, training_identities, filter_angles, yaw_limit
+    )
     epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy(MIXED_PRECISION[mixed_precision])
     siamese = resume(workdir)
     if siamese is None:
-        network = model.build_tower(tower, input_size, transform, tower_weights, **shape)
+        network = model.build_tower(
+            *(tower, input_size, transform, tower_weights),
+            separate_features=separate_features,
+            **shape,
+        )
         siamese = model.build_siamese(network, input_size)
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
         siamese.compile(
@@ -135,15 +149,17 @@ def train(
         "crop_scale": crop_scale,
     }
     stream = functools.partial(
-        pairs.training_pairs,
+        pair_streams.training_pairs,
         data,
         seed=seed,
-        training_identities=identities,
+        round_length=identities,
+        chosen=chosen,
         yaw_limit=yaw_limit,
+        pairs=pairs,
         augmentation=augmentation,
         **crops,
     )
-    validation = pairs.validation_pairs(data, **crops) if validation_identities else None
+    validation = pair_streams.validation_pairs(data, **crops) if validation_identities else None
     step = int(siamese.optimizer.iterations)
     logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
     history = callbacks.History(workdir, 2 * batch_size, finished_epochs=step // epoch_steps)
@@ -184,26 +200,33 @@ def _compact_shape(tower, width, depth):
     return {}
 
 
-def _split(data, validation_identities, filter_angles, yaw_limit):
-    """The hash that divides held-out from training identities, and how many train.
+def _split(data, validation_identities, training_identities, filter_angles, yaw_limit):
+    """The largest held-out hash, the chosen training identities (None: all), and how many train.
 
     Raises:
       RankPoseError: if nothing is left to train on.
     """
     table = records.read_identity_table(data)
-    threshold = pairs.held_out_threshold(table, validation_identities)
+    threshold = pair_streams.held_out_threshold(table, validation_identities)
     if not yaw_limit > 0:
         raise RankPoseError(f"yaw_limit: expected degrees above 0, received {yaw_limit}")
     if yaw_limit < 180:
-        identities = pairs.count_identities_within_yaw(data, threshold, filter_angles, yaw_limit)
+        identities = pair_streams.count_identities_within_yaw(
+            data, threshold, filter_angles, yaw_limit
+        )
     else:
-        identities = pairs.count_training_identities(table, threshold, filter_angles)
+        identities = pair_streams.count_training_identities(table, threshold, filter_angles)
     if identities == 0:
         raise RankPoseError(
             f"data: {str(data)!r} holds no identity with two usable views to train on; "
             "see its dataset.json for what was skipped, or raise --yaw_limit"
         )
-    return threshold, identities
+    if not training_identities:
+        return threshold, None, identities
+    chosen = pair_streams.choose_identities(
+        data, threshold, filter_angles, yaw_limit, training_identities
+    )
+    return threshold, chosen, len(chosen)
 
 
 def _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks):

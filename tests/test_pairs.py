@@ -40,12 +40,9 @@ def table(prepared):
 
 def stream(directory, table, steps, held_out=4, **arguments):
     threshold = pairs.held_out_threshold(table, held_out)
-    options = {"input_size": 32, "batch_size": 6, "threshold": threshold, **arguments}
-    dataset = pairs.training_pairs(
-        directory,
-        training_identities=pairs.count_training_identities(table, threshold, True),
-        **options,
-    )
+    count = pairs.count_training_identities(table, threshold, True)
+    options = {"input_size": 32, "batch_size": 6, "threshold": threshold, "round_length": count}
+    dataset = pairs.training_pairs(directory, **{**options, **arguments})
     return [
         (first.numpy(), second.numpy(), pose.numpy())
         for (first, second), pose in itertools.islice(dataset, steps)
@@ -177,7 +174,7 @@ def test_a_yaw_limit_leaves_views_out_of_pairs_and_the_count_agrees(prepared, ta
     assert 2 <= count == len(usable) < 20
     owner = {pose: name for name, poses in usable.items() for pose in poses}
     dataset = pairs.training_pairs(
-        prepared, input_size=32, batch_size=1, threshold=threshold, training_identities=count,
+        prepared, input_size=32, batch_size=1, threshold=threshold, round_length=count,
         yaw_limit=limit,
     )
     drawn = [pose.numpy()[0] for _, pose in dataset.take(2 * count)]
@@ -189,7 +186,7 @@ def test_a_stream_with_a_yaw_limit_goes_on_exactly_from_a_later_step(prepared, t
     threshold = pairs.held_out_threshold(table, 4)
     options = {
         "input_size": 32, "batch_size": 3, "threshold": threshold, "yaw_limit": 45.0,
-        "training_identities": pairs.count_identities_within_yaw(prepared, threshold, True, 45.0),
+        "round_length": pairs.count_identities_within_yaw(prepared, threshold, True, 45.0),
     }
     whole = pairs.training_pairs(prepared, **options).skip(9).take(2)
     later = pairs.training_pairs(prepared, start_step=9, **options).take(2)
@@ -262,6 +259,102 @@ def test_the_crop_scale_is_one_for_both_views_of_a_pair():
     np.testing.assert_array_equal(first, second)
     (plain, _), _ = recipe.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
     assert not np.array_equal(first, plain)
+
+
+def few_stream(directory, table, steps, count, **arguments):
+    """`stream` over `count` training identities, 4 held out."""
+    threshold = pairs.held_out_threshold(table, 4)
+    chosen = pairs.choose_identities(directory, threshold, True, 180.0, count)
+    return stream(directory, table, steps, chosen=chosen, round_length=count, **arguments)
+
+
+def owners(directory):
+    return {pose: name for name, poses in poses_of(directory).items() for pose in poses}
+
+
+def test_any_pairs_are_of_two_identities_each_once_a_round_on_either_side(prepared, table):
+    owner = owners(prepared)
+    batches = stream(prepared, table, 10, batch_size=4, pairs="any")
+    drawn = [[owner[tuple(pose)] for pose in pair] for batch in batches for pair in batch[2]]
+    assert all(one != other for one, other in drawn)
+    plain = [owner[tuple(p[0])] for b in stream(prepared, table, 10, batch_size=4) for p in b[2]]
+    for part in (drawn[:20], drawn[20:]):
+        assert {one for one, _ in part} == {other for _, other in part} == set(plain)
+        assert len({one for one, _ in part}) == 20
+    # The identities come in the order of pairs of one identity: only the partner differs.
+    assert [one for one, _ in drawn] == plain
+    assert {tuple(pair) for pair in drawn[:20]} != {tuple(pair) for pair in drawn[20:]}
+
+
+def test_every_view_of_an_identity_meets_others_in_any_pairs(prepared, table):
+    rows, owner = poses_of(prepared), owners(prepared)
+    batches = stream(prepared, table, 60, batch_size=20, pairs="any")
+    drawn = np.concatenate([batch[2] for batch in batches])
+    for side in (0, 1):
+        seen = {tuple(pose) for pose in drawn[:, side]}
+        assert seen == {pose for name in {owner[pose] for pose in seen} for pose in rows[name]}
+    partners = {}
+    for one, other in drawn:
+        partners.setdefault(owner[tuple(one)], set()).add(owner[tuple(other)])
+    assert min(map(len, partners.values())) > 10
+
+
+@pytest.mark.parametrize(("few", "start"), [(None, 4), (10, 3)])
+def test_any_pairs_go_on_exactly_from_a_later_step(prepared, table, few, start):
+    def part(steps, **arguments):
+        options = {"pairs": "any", "seed": 3, **arguments}
+        if few:
+            return few_stream(prepared, table, steps, few, **options)
+        return stream(prepared, table, steps, **options)
+
+    # 6 pairs a step: the start is inside the second round of 20, and of 10, identities.
+    assert_same(part(start + 3)[start:], part(3, start_step=start))
+
+
+def test_few_training_identities_are_part_of_more_and_none_is_held_out(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    groups = {row["identity"]: row["group"] for row in table}
+    chosen = {}
+    for count in (2, 5, 19, 20):
+        found = pairs.choose_identities(prepared, threshold, True, 180.0, count)
+        names = [records.parse_identity(record)["identity"].numpy().decode() for record in found]
+        chosen[count] = set(names)
+        assert len(chosen[count]) == count
+        assert all(pairs._group_hash(groups[name]) > threshold for name in names)
+    assert chosen[2] < chosen[5] < chosen[19] < chosen[20]
+
+
+def test_few_training_identities_each_train_once_a_round(prepared, table):
+    owner = owners(prepared)
+    batches = few_stream(prepared, table, 6, 5, batch_size=5)
+    rounds = [[owner[tuple(pair[0])] for pair in poses] for _, _, poses in batches]
+    assert all(len(set(one)) == 5 and set(one) == set(rounds[0]) for one in rounds)
+    assert len({tuple(one) for one in rounds}) > 1
+    pairs_of_one = [[owner[tuple(pose)] for pose in pair] for b in batches for pair in b[2]]
+    assert all(one == other for one, other in pairs_of_one)
+
+
+def test_few_training_identities_have_usable_views_under_a_yaw_limit(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    available = pairs.count_identities_within_yaw(prepared, threshold, True, 45.0)
+    found = pairs.choose_identities(prepared, threshold, True, 45.0, available)
+    for record in found:
+        yaw = np.degrees(records.parse_identity(record)["poses"].numpy()[:, 0])
+        assert (np.abs(yaw) <= 45).sum() >= 2
+    with pytest.raises(RankPoseError, match=f"at most {available}, .*received {available + 1}"):
+        pairs.choose_identities(prepared, threshold, True, 45.0, available + 1)
+
+
+def test_asking_for_more_training_identities_than_there_are_says_how_many(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    with pytest.raises(RankPoseError, match="training_identities: expected at most 20.*21; 0 is"):
+        pairs.choose_identities(prepared, threshold, True, 180.0, 21)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("any", "needs two"), ("all", "expected one of")])
+def test_pairs_that_can_not_be_made_are_named(prepared, table, kind, told):
+    with pytest.raises(RankPoseError, match=f"pairs: .*{told}"):
+        few_stream(prepared, table, 1, 1, pairs=kind)
 
 
 def test_holding_out_too_many_identities_is_an_error(table):

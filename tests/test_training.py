@@ -187,7 +187,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepar
     assert (tmp_path / "last.keras").read_bytes() == before
 
 
-def test_the_compact_towers_shape_reaches_it(prepared, tmp_path, monkeypatch):
+def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_path, monkeypatch):
     asked = []
 
     def recorded(*args, **shape):
@@ -197,9 +197,14 @@ def test_the_compact_towers_shape_reaches_it(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "build_tower", recorded)
     with pytest.raises(Stopped):
         training.train(
-            workdir=tmp_path, data=prepared, compact_width=0.5, compact_depth=1, **SMALL
+            workdir=tmp_path,
+            data=prepared,
+            compact_width=0.5,
+            compact_depth=1,
+            separate_features=True,
+            **SMALL,
         )
-    assert asked == [{"compact_width": 0.5, "compact_depth": 1}]
+    assert asked == [{"separate_features": True, "compact_width": 0.5, "compact_depth": 1}]
 
 
 def test_the_compact_towers_shape_is_refused_for_another_tower(prepared, tmp_path):
@@ -218,9 +223,30 @@ def test_a_limit_of_yaw_trains_on_fewer_identities_and_validates_all_views(prepa
     assert result["held_out"]["images"] == 4 * 4
 
 
+def test_few_training_identities_and_any_pairs_reach_the_data_and_the_result(
+    prepared, tmp_path, monkeypatch
+):
+    asked = []
+    made = pairs.training_pairs
+
+    def recorded(*arguments, **options):
+        asked.append(options)
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(training.pair_streams, "training_pairs", recorded)
+    options = {**SMALL, "training_identities": 6, "pairs": "any", "steps_per_epoch": 2}
+    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    assert result["training_identities"] == 6 and result["pairs"] == "any"
+    assert result["held_out"]["images"] == 4 * 4
+    for options in asked:
+        assert options["pairs"] == "any" and len(options["chosen"]) == options["round_length"] == 6
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"training_identities": 21}, "training_identities: expected at most 20, .*received 21"),
+        ({"training_identities": 1, "pairs": "any"}, "pairs: 'any' needs two"),
         ({"yaw_limit": 0.01}, "no identity with two usable views .* raise --yaw_limit"),
         ({"yaw_limit": -5.0}, "yaw_limit: expected degrees above 0, received -5"),
         ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'"),

@@ -1,18 +1,19 @@
 """Identity shards -> tf.data: training pairs, validation pairs, and single views.
 
-A training element is ((view_1, view_2), pose): two different views of one identity, each
-(B, size, size, 3) RGB 0..255, and pose (B, 2, 3) radians; yaw, pitch, roll.
+A training element is ((view_1, view_2), pose): two different views of one identity, or views of
+two identities, each (B, size, size, 3) RGB 0..255, and pose (B, 2, 3) radians; yaw, pitch, roll.
 
 The stream is endless and a function of the seed and the position alone: pair k of a run is the
 same pair, augmented the same way, however often the run was stopped on the way to it. One pass
 over the usable identities is a round; rounds follow each other without a seam.
 """
 
+import heapq
 import math
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, recipe, records
+from rankpose_tf.data import augment, recipe, records, two_faces
 from rankpose_tf.errors import RankPoseError
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
@@ -51,6 +52,11 @@ def _group_hash(groups):
     return tf.strings.to_hash_bucket_fast(groups, _HASH_BUCKETS)
 
 
+def _identity_hash(serialized):
+    name = records.parse_identity(serialized)["identity"]
+    return tf.strings.to_hash_bucket_fast(name, _HASH_BUCKETS)
+
+
 def count_training_identities(table, threshold, filter_angles):
     """Identities that give training pairs: not held out, at least two usable views."""
     return len(_usable_counts(table, threshold, filter_angles, held_out=False))
@@ -61,6 +67,29 @@ def count_identities_within_yaw(directory, threshold, filter_angles, yaw_limit):
     keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     return int(serialized.filter(keep).reduce(tf.constant(0, tf.int64), lambda count, _: count + 1))
+
+
+def choose_identities(directory, threshold, filter_angles, yaw_limit, count):
+    """The `count` training identities whose names have the smallest hashes.
+
+    The same for every seed, and a part of what any larger count chooses.
+
+    Returns:
+      List of their records, bytes; few, because they are held in memory.
+
+    Raises:
+      RankPoseError: if there are fewer.
+    """
+    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory)).filter(keep)
+    hashed = serialized.map(lambda record: (_identity_hash(record), record))
+    chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
+    if len(chosen) < count:
+        raise RankPoseError(
+            f"training_identities: expected at most {len(chosen)}, which {str(directory)!r} has "
+            f"beside the held-out ones, received {count}; 0 is all"
+        )
+    return [record for _, record in chosen]
 
 
 def count_held_out_views(table, threshold, filter_angles):
@@ -104,9 +133,11 @@ def training_pairs(
     seed=0,
     start_step=0,
     threshold=-1,
-    training_identities,
+    round_length,
+    chosen=None,
     filter_angles=True,
     yaw_limit=180.0,
+    pairs="identity",
     crop_scale=1.4,
     augmentation=None,
 ):
@@ -120,41 +151,50 @@ def training_pairs(
       start_step: batches to leave out, so that a resumed run goes on where it was. They are
         skipped before anything is decoded.
       threshold: from `held_out_threshold`.
-      training_identities: from `count_training_identities`, with a yaw limit from
-        `count_identities_within_yaw`.
+      round_length: how many identities train: from `count_training_identities`, with a yaw limit
+        from `count_identities_within_yaw`; of `chosen`, their number.
+      chosen: from `choose_identities`; None is all.
       filter_angles: leave out views with an angle over 99 degrees.
       yaw_limit: leave out views whose yaw is further from 0, degrees; 180 is no limit.
+      pairs: "identity": two views of one. "any": the second is of another identity, the one that
+        follows in the round; the identities are those of "identity", each first once a round.
       crop_scale: side of the square crop over the longer side of the box.
       augmentation: keyword arguments of `recipe.augment_pair`; None is none at all.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose).
     """
-    shards = records.list_shards(directory)
+    source = tf.constant(records.list_shards(directory) if chosen is None else chosen)
     keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
     run = tf.constant(seed, tf.int64)
-    start_round, skipped = divmod(start_step * batch_size, training_identities)
+    start_round, skipped = divmod(start_step * batch_size, round_length)
+    any_two = two_faces.asked_for(pairs, round_length)
 
     def one_round(index):
         order = tf.stack([run, index])
-        paths = tf.data.Dataset.from_tensor_slices(_shuffle(shards, order))
-        serialized = paths.interleave(
-            tf.data.TFRecordDataset,
-            cycle_length=min(_SHARDS_AT_ONCE, len(shards)),
-            num_parallel_calls=1,
-        )
-        blocks = serialized.filter(keep).batch(_SHUFFLE_IDENTITIES).enumerate()
-        return blocks.map(lambda n, block: _shuffle(block, tf.random.fold_in(order, n))).unbatch()
+        serialized = tf.data.Dataset.from_tensor_slices(_shuffle(source, order))
+        if chosen is None:
+            serialized = serialized.interleave(
+                tf.data.TFRecordDataset,
+                cycle_length=min(_SHARDS_AT_ONCE, len(source)),
+                num_parallel_calls=1,
+            ).filter(keep)
+        blocks = serialized.batch(_SHUFFLE_IDENTITIES).enumerate()
+        blocks = blocks.map(lambda n, block: _shuffle(block, tf.random.fold_in(order, n)))
+        return two_faces.beside_the_next(blocks.unbatch()) if any_two else blocks.unbatch()
+
+    def usable(poses):
+        return _usable_views(poses, filter_angles, yaw_limit)
 
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
-        record = records.parse_identity(serialized)
-        usable = _usable_views(record["poses"], filter_angles, yaw_limit)
-        chosen = _draw_two(usable, seeds[0])
-        images, boxes, poses = (tf.gather(record[k], chosen) for k in ("images", "boxes", "poses"))
-        return recipe.augment_pair(
-            images, boxes, poses, seeds[1], input_size, crop_scale, **(augmentation or {})
-        )
+        if any_two:
+            views = two_faces.draw_views(serialized, seeds[0], usable)
+        else:
+            record = records.parse_identity(serialized)
+            chosen = _draw_two(usable(record["poses"]), seeds[0])
+            views = [tf.gather(record[key], chosen) for key in two_faces.PARTS]
+        return recipe.augment_pair(*views, seeds[1], input_size, crop_scale, **(augmentation or {}))
 
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
@@ -203,7 +243,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
         usable = _usable_views(record["poses"], filter_angles)
         chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
         return tf.data.Dataset.from_tensor_slices(
-            tuple(tf.gather(record[key], chosen) for key in ("images", "boxes", "poses"))
+            tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
         )
 
     def crops(images, boxes, poses):

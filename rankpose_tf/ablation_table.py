@@ -1,0 +1,286 @@
+"""The result of an ablation as table.md, table.csv, table.png and ablation.json.
+
+Each figure stands beside the paper's own (BMVC 2020, Table 3) and under the name of its protocol.
+Errors are degrees, in the order yaw, pitch, roll, mean. A training run never looks at the test
+set; "held-out" figures are of the training set's held-out identities, at the epoch chosen by them,
+and their pairs are of one identity whatever a cell trains on: test sets have no such pairs.
+"""
+
+import csv
+import io
+import json
+import pathlib
+
+from absl import logging
+
+import rankpose_tf
+from rankpose_tf import ablation, ablation_statistics, files
+from rankpose_tf.data import records
+from rankpose_tf.errors import RankPoseError
+
+TITLES = {
+    "table3_mse_linear": "MSE",
+    "table3_mse_cosine": "MSE + Cosine",
+    "table3_mse_arccos": "MSE + Arccos",
+    "table3_ranking_linear": "Ranking loss + MSE",
+    "table3_ranking_cosine": "Ranking loss + MSE + Cosine",
+    "table3_ranking_arccos": "Ranking loss + MSE + Arccos",
+    "ablation_degrees_mse": "MSE + Arccos, loss in degrees",
+    "ablation_degrees_ranking": "Ranking loss + MSE + Arccos, loss in degrees",
+    "ablation_beta01": "Ranking loss + MSE + Arccos, beta 0.1",
+    "ablation_beta09": "Ranking loss + MSE + Arccos, beta 0.9",
+    "ablation_any_pairs": "Ranking loss + MSE + Arccos, pairs of any two faces",
+    "ablation_separate_mse": "MSE + Arccos, separate features",
+    "ablation_separate_ranking": "Ranking loss + MSE + Arccos, separate features",
+    "ablation_identities1000_mse": "MSE + Arccos, 1,000 identities",
+    "ablation_identities1000_ranking": "Ranking loss + MSE + Arccos, 1,000 identities",
+    "ablation_identities250_mse": "MSE + Arccos, 250 identities",
+    "ablation_identities250_ranking": "Ranking loss + MSE + Arccos, 250 identities",
+}
+# Yaw, pitch, roll, mean.
+PAPER = {
+    "AFLW2000": {
+        "table3_mse_linear": (3.52, 6.56, 4.49, 4.85),
+        "table3_mse_cosine": (3.5, 5.58, 4.24, 4.44),
+        "table3_mse_arccos": (3.51, 5.52, 4.18, 4.40),
+        "table3_ranking_linear": (2.90, 5.13, 3.68, 3.91),
+        "table3_ranking_cosine": (2.96, 4.70, 3.37, 3.68),
+        "table3_ranking_arccos": (2.99, 4.75, 3.25, 3.66),
+    },
+    "BIWI": {
+        "table3_mse_linear": (4.70, 10.18, 3.36, 6.08),
+        "table3_mse_cosine": (4.42, 6.75, 3.38, 4.85),
+        "table3_mse_arccos": (4.77, 5.60, 3.08, 4.48),
+        "table3_ranking_linear": (3.73, 5.69, 2.79, 4.07),
+        "table3_ranking_cosine": (3.64, 4.8, 2.73, 3.72),
+        "table3_ranking_arccos": (3.59, 4.77, 2.76, 3.71),
+    },
+}
+_ANGLES = ("yaw", "pitch", "roll", "mean")
+_HEADER = ("cell", "runs", *_ANGLES, "the paper's", "held-out MAE", "held-out pairs in order, %")
+_NOT_RUN = "not run"
+
+
+def write(folder, planned, eval_data, recipe_lines):
+    """Writes the four files from the runs that are finished.
+
+    Args:
+      folder: of the ablation.
+      planned: runs, from `ablation_plan.plan`.
+      eval_data: prepared folder that they were tested on.
+      recipe_lines: flags that all cells share, recorded.
+
+    Returns:
+      The content of table.md.
+
+    Raises:
+      RankPoseError: if runs were tested under different protocols.
+    """
+    result = summarise(planned, eval_data, recipe_lines)
+    text = markdown(result)
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.write_json(folder / "ablation.json", result)
+    files.write_text(folder / "table.csv", comma_separated(result))
+    files.write_text(folder / "table.md", text)
+    try:
+        figure = picture(result)
+    except RankPoseError as error:
+        logging.warning("table.png is not drawn: %s", error)
+        return text
+    with files.replaced(folder / "table.png") as beside:
+        figure.savefig(beside, dpi=110, bbox_inches="tight")
+    return text
+
+
+def summarise(planned, eval_data, recipe_lines=()):
+    """Everything the table says, as the content of ablation.json.
+
+    Args: as for `write`.
+
+    Returns:
+      Dict: protocol (None where nothing is finished), images, training_set, recipe, seeds,
+      steps, cells (name -> title, runs by seed, summary by metric, paper) and comparisons
+      (claim, weights, and `ablation_statistics.compare` by metric).
+    """
+    about = records.read_description(eval_data)
+    found, protocol = {}, {}
+    for one in planned:
+        cell = found.setdefault(one.cell, {})
+        ablation.check_flags(one)
+        if ablation.finished(one, eval_data, about):
+            cell[one.seed], protocol[one] = _figures(one, eval_data)
+    if len({json.dumps(about, sort_keys=True) for about in protocol.values()}) > 1:
+        raise RankPoseError(
+            "eval_data: the runs were not trained and tested alike (protocol, pictures, training "
+            f"set or steps differ: {list(protocol.values())}); use another --workdir"
+        )
+    paper = next((PAPER[name] for name in PAPER if name in about["protocol_set"]), {})
+    return {
+        "rankpose_tf": rankpose_tf.__version__,
+        "set": about["protocol_set"],
+        **next(iter(protocol.values()), {"protocol": None}),
+        "recipe": list(recipe_lines),
+        "seeds": sorted({one.seed for one in planned}),
+        "cells": {cell: _cell(cell, runs, paper.get(cell)) for cell, runs in found.items()},
+        "comparisons": [_comparison(claim, found) for claim in ablation_statistics.claims()],
+    }
+
+
+def _figures(one, eval_data):
+    """The figures of a finished run, and what has to be equal for all runs of a table."""
+    path = ablation.evaluation_folder(one, eval_data) / "evaluation.json"
+    tested = json.loads(path.read_text(encoding="utf-8"))
+    trained = json.loads((one.workdir / "result.json").read_text(encoding="utf-8"))
+    figures = {angle: tested["mae"][angle] for angle in _ANGLES}
+    figures["held_out_mean"] = trained["best"].get("val_mae")
+    figures["held_out_ordered"] = trained["best"].get("val_ordered")
+    figures |= {"best_epoch": trained["best_epoch"], "training_seconds": trained["seconds"]}
+    shared = {
+        "protocol": tested["protocol"],
+        "images": tested["images"],
+        "training_set": trained["training_set"],
+        "steps": trained["steps"],
+    }
+    return figures, shared
+
+
+def _cell(name, runs, paper):
+    summary = {
+        metric: ablation_statistics.spread(
+            [run[metric] for run in runs.values() if run[metric] is not None]
+        )
+        for metric in ablation_statistics.METRICS
+    }
+    return {
+        "title": TITLES.get(name, name),
+        "runs": {str(seed): run for seed, run in runs.items()},
+        "summary": summary,
+        "paper": paper and dict(zip(_ANGLES, paper, strict=True)),
+    }
+
+
+def _comparison(claim, found):
+    compared = {
+        metric: ablation_statistics.compare(claim, found, metric)
+        for metric in ablation_statistics.COMPARED
+    }
+    return {"claim": claim.text, "weights": claim.weights, **compared}
+
+
+def markdown(result):
+    """table.md: protocol, cells, comparisons.
+
+    Args:
+      result: from `summarise`.
+    """
+    rows = [_HEADER, ("---",) * len(_HEADER), *_rows(result)]
+    lines = [_caption(result), "", *map(_row, rows), "", _NOTE, ""]
+    names = ("claim", "seeds", f"MAE, {result['set']}", "held-out MAE", "held-out pairs in order")
+    lines += [_row(names), _row(("---",) * len(names))]
+    for comparison in result["comparisons"]:
+        cells = [_difference(comparison[metric], metric) for metric in ablation_statistics.COMPARED]
+        lines.append(_row((comparison["claim"], comparison["mean"]["n"], *cells)))
+    return "\n".join(lines) + "\n"
+
+
+_NOTE = """\
+Mean and standard deviation (n - 1) over seeds, degrees. Held-out: identities of the training set
+that were not trained on; the epoch is chosen by them, the test set is looked at once.
+
+Comparisons are paired by seed: the mean difference, degrees or percentage points, and its 95%
+interval by Student's t. n counts seeds; differences of several transforms are averaged within a
+seed first. "Seen": the interval is on the side of the claim; "opposite": on the other; "not
+seen": it holds 0. Of twenty such intervals one is expected to miss by chance."""
+
+
+def _caption(result):
+    if result["protocol"] is None:
+        return f"Nothing is finished yet on {result['set']}."
+    return (
+        f"{result['protocol']}; {result['images']} pictures; trained on {result['training_set']}, "
+        f"{result['steps']} steps a run."
+    )
+
+
+def _rows(result):
+    """Text cells under `_HEADER`, a row a cell of the ablation."""
+    for cell in result["cells"].values():
+        summary = cell["summary"]
+        angles = [_plus_minus(summary[angle]) for angle in _ANGLES]
+        paper = cell["paper"]
+        paper = " / ".join(f"{paper[angle]:.2f}" for angle in _ANGLES) if paper else "-"
+        held_out = _plus_minus(summary["held_out_mean"])
+        ordered = _plus_minus(summary["held_out_ordered"], 100)
+        yield (cell["title"], len(cell["runs"]), *angles, paper, held_out, ordered)
+
+
+def _row(cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _plus_minus(summary, factor=1):
+    if summary["mean"] is None:
+        return _NOT_RUN
+    text = f"{factor * summary['mean']:.2f}"
+    deviation = summary["deviation"]
+    return text if deviation is None else f"{text} ± {factor * deviation:.2f}"
+
+
+def _difference(compared, metric):
+    if compared["difference"] is None:
+        return _NOT_RUN
+    factor = 100 if metric == "held_out_ordered" else 1
+    text = f"{factor * compared['difference']:+.2f}"
+    if compared["interval"]:
+        text += " [{:+.2f}, {:+.2f}]".format(*(factor * end for end in compared["interval"]))
+    return f"{text}: {compared['verdict']}"
+
+
+def comma_separated(result):
+    """table.csv: a row a cell; a column for each metric's mean and deviation, and the paper's.
+
+    Args:
+      result: from `summarise`.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    metrics = ablation_statistics.METRICS
+    columns = [f"{metric}_{part}" for metric in metrics for part in ("mean", "deviation")]
+    writer.writerow(["cell", "title", "runs", *columns, *(f"paper_{a}" for a in _ANGLES)])
+    for name, cell in result["cells"].items():
+        numbers = [cell["summary"][m][part] for m in metrics for part in ("mean", "deviation")]
+        paper = cell["paper"] or {}
+        row = [*numbers, *(paper.get(angle) for angle in _ANGLES)]
+        cells = ["" if number is None else f"{number:.4f}" for number in row]
+        writer.writerow([name, cell["title"], len(cell["runs"]), *cells])
+    return text.getvalue()
+
+
+def picture(result):
+    """The table of cells as a matplotlib Figure.
+
+    Args:
+      result: from `summarise`.
+
+    Raises:
+      RankPoseError: if matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise RankPoseError(
+            "plots: drawing needs the package matplotlib, which is not installed; "
+            'pip install "rankpose_tf[plots]"'
+        ) from error
+    rows = list(_rows(result))
+    figure = Figure(figsize=(17, 1.0 + 0.33 * (len(rows) + 1)), layout="constrained")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.set_title(_caption(result), fontsize=10)
+    table = axes.table(cellText=rows, colLabels=_HEADER, loc="center", cellLoc="center")
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    table.scale(1, 1.5)
+    table.auto_set_column_width(range(len(_HEADER)))
+    return figure

@@ -1,0 +1,66 @@
+"""Pairs of any two faces, to measure what pairs of one identity are worth (BMVC 2020, section 3.3).
+
+The second view of a pair is of the identity that follows in the round. Rounds are shuffled, so
+that is any other one; a round still has each identity once as the first view and once as the
+second, and a batch shows about as many faces as a batch of pairs of one identity.
+"""
+
+import tensorflow as tf
+
+from rankpose_tf.data import records
+from rankpose_tf.errors import RankPoseError
+
+PAIRS = ("identity", "any")
+# What a view is, in the order that `recipe.augment_pair` takes.
+PARTS = ("images", "boxes", "poses")
+
+
+def asked_for(pairs, identities):
+    """Whether `pairs` is "any" rather than "identity".
+
+    Raises:
+      RankPoseError: if it is neither, or there are not two identities to pair.
+    """
+    if pairs not in PAIRS:
+        raise RankPoseError(f"pairs: expected one of {', '.join(PAIRS)}, received {pairs!r}")
+    if pairs == "any" and identities < 2:
+        raise RankPoseError(
+            f"pairs: 'any' needs two training identities, the data has {identities}; pass "
+            "--pairs=identity, or more data"
+        )
+    return pairs == "any"
+
+
+def beside_the_next(values):
+    """Each of N >= 2 strings beside the one that follows, the last beside the first.
+
+    Args:
+      values: tf.data.Dataset of (); the same whenever it is read.
+
+    Returns:
+      tf.data.Dataset of (2,), N of them; one value is held at a time.
+    """
+    circle = values.concatenate(values.take(1))
+    beside = circle.scan("", lambda before, value: (value, tf.stack([before, value])))
+    return beside.skip(1)
+
+
+def draw_views(serialized, seed, usable):
+    """One view of each of two identities, every usable one equally likely.
+
+    Args:
+      serialized: (2,) string tensor, records of two identities.
+      seed: (2,) integers.
+      usable: function of poses (V, 3) radians -> indices (U,), U >= 1.
+
+    Returns:
+      Images (2,) encoded, boxes (2, 4) pixels, poses (2, 3) radians.
+    """
+    views = []
+    for index, own_seed in enumerate(tf.unstack(tf.random.split(seed, 2))):
+        record = records.parse_identity(serialized[index])
+        indices = usable(record["poses"])
+        count = tf.size(indices, out_type=tf.int64)
+        drawn = tf.random.stateless_uniform((), own_seed, maxval=count, dtype=tf.int64)
+        views.append([record[part][indices[drawn]] for part in PARTS])
+    return [tf.stack(parts) for parts in zip(*views, strict=True)]

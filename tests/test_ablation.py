@@ -1,0 +1,249 @@
+"""An ablation by its command line: two cells on rendered heads, stopped, gone on with, finished."""
+
+import concurrent.futures
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rankpose_tf import ablation, ablation_plan
+from rankpose_tf.data import records
+from rankpose_tf.errors import RankPoseError
+
+RECIPE = """\
+--tower=compact
+--input_size=32
+--batch_size=4
+--epochs=2
+--steps_per_epoch=8
+--validation_identities=4
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "recipe.cfg").write_text(RECIPE)
+    (tmp_path / "mse.cfg").write_text("--beta=1\n")
+    (tmp_path / "ranking.cfg").write_text("--beta=0.5\n")
+    return tmp_path
+
+
+def command(folder, prepared, *more, cells=("mse", "ranking")):
+    names = ",".join(str(folder / f"{cell}.cfg") for cell in cells)
+    return [
+        sys.executable, "-m", "rankpose_tf.ablate", f"--data={prepared}", f"--eval_data={prepared}",
+        f"--workdir={folder / 'runs'}", f"--recipe={folder / 'recipe.cfg'}", f"--cells={names}",
+        "--seeds=0", *more,
+    ]  # fmt: skip
+
+
+def plan(folder, prepared, cells=("mse", "ranking")):
+    return ablation_plan.plan(
+        workdir=folder / "runs", recipe=folder / "recipe.cfg", data=prepared, seeds=[0],
+        cells={cell: folder / f"{cell}.cfg" for cell in cells},
+    )  # fmt: skip
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 200
+    while not path.is_file():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.end_to_end
+@pytest.mark.timeout(900)
+def test_a_stopped_ablation_goes_on_and_a_finished_one_runs_nothing_again(folder, prepared):
+    one, other = plan(folder, prepared)
+    run = subprocess.Popen(
+        command(folder, prepared, "--checkpoint_steps=2"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        # Tests may run in the background, where a shell turns Ctrl-C off.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    wait_for(one.workdir / "last.keras", run)
+    run.send_signal(signal.SIGINT)
+    _, said = run.communicate()
+    assert run.returncode == 130 and "Traceback" not in said
+    assert said.strip().splitlines()[-1] == "stopped; the same command goes on from here"
+    with open(one.log, "ab") as log:
+        # Nobody holds the lock: the training has ended too.
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    stopped = not (one.workdir / "result.json").is_file()
+
+    done = subprocess.run(command(folder, prepared), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    begun = [int(step) for step in re.findall(r"at step (\d+)", one.log.read_text())]
+    assert begun[0] == 0 and len(begun) == 1 + stopped and all(step > 0 for step in begun[1:])
+    assert str(folder / "runs" / "table.md") in done.stdout
+    result = json.loads((folder / "runs" / "ablation.json").read_text())
+    assert result["steps"] == 2 * 8 and "rendered heads" in result["protocol"]
+    assert [len(cell["runs"]) for cell in result["cells"].values()] == [1, 1]
+
+    logs = [run.log.read_text() for run in (one, other)]
+    again = subprocess.run(command(folder, prepared), capture_output=True, text=True)
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert [run.log.read_text() for run in (one, other)] == logs
+
+
+@pytest.fixture
+def commands(monkeypatch, folder, prepared):
+    """Records the commands instead of running them, and leaves what they would leave."""
+    called = []
+
+    def call(log, module, arguments, look):
+        given = dict(argument.split("=", 1) for argument in arguments)
+        called.append((module, given))
+        look()
+        if module == "train":
+            write_trained(given["--workdir"], prepared)
+        else:
+            write_tested(given["--out"], prepared)
+        return 0
+
+    monkeypatch.setattr(ablation, "_call", call)
+    return called
+
+
+def write_trained(workdir, prepared):
+    os.makedirs(workdir, exist_ok=True)
+    for name, text in (
+        ("result.json", "{}"), ("last.keras", ""), ("flags.cfg", "--epochs=2\n"),
+        ("history.csv", "epoch\n1\n2\n"),
+    ):  # fmt: skip
+        with open(os.path.join(workdir, name), "w") as stream:
+            stream.write(text)
+
+
+def write_tested(out, prepared, protocol_set=None):
+    about = records.read_description(prepared)
+    os.makedirs(out)
+    found = {"set": protocol_set or about["protocol_set"], "crop": {"boxes": about["box_source"]}}
+    with open(os.path.join(out, "evaluation.json"), "w") as stream:
+        json.dump(found, stream)
+
+
+def test_every_run_is_trained_with_its_recorded_flags_and_then_tested(folder, prepared, commands):
+    planned = plan(folder, prepared)
+    assert ablation.run(planned, eval_data=prepared, progress=False) == []
+    assert [module for module, _ in commands] == ["train", "evaluate"] * 2
+    for one, (_, train), (_, test) in zip(planned, commands[::2], commands[1::2], strict=True):
+        assert train["--flagfile"] == str(one.settings)
+        assert one.settings.read_text().splitlines() == list(one.lines)
+        assert train["--workdir"] == test["--model"] == str(one.workdir)
+        assert ablation.finished(one, prepared, records.read_description(prepared))
+    ablation.run(planned, eval_data=prepared, progress=False)
+    assert len(commands) == 4
+
+
+def test_a_trained_run_is_only_tested_and_half_a_test_is_made_anew(folder, prepared, commands):
+    one, _ = planned = plan(folder, prepared)
+    write_trained(one.workdir, prepared)
+    beside = ablation.evaluation_folder(one, prepared)
+    beside = beside.with_name(f".{beside.name}")
+    beside.mkdir()
+    (beside / "predictions.csv").touch()
+    ablation.run(planned, eval_data=prepared, progress=False)
+    assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
+    assert not beside.exists()
+
+
+def test_another_test_set_is_tested_without_training_again(folder, prepared, commands):
+    planned = plan(folder, prepared)
+    ablation.run(planned, eval_data=prepared, progress=False)
+    other = shutil.copytree(prepared, folder / "other_faces")
+    ablation.run(planned, eval_data=other, progress=False)
+    assert [module for module, _ in commands[4:]] == ["evaluate"] * 2
+
+
+def test_an_evaluation_of_another_set_under_the_same_name_is_refused(folder, prepared):
+    one, _ = planned = plan(folder, prepared)
+    write_trained(one.workdir, prepared)
+    write_tested(ablation.evaluation_folder(one, prepared), prepared, "other faces")
+    with pytest.raises(RankPoseError, match="eval_data: .*is of other faces.*received rendered"):
+        ablation.run(planned, eval_data=prepared)
+
+
+def test_a_flag_without_a_checkpoint_binds_no_one(folder, prepared, commands):
+    planned = plan(folder, prepared)
+    planned[0].settings.parent.mkdir(parents=True)
+    planned[0].settings.write_text("--epochs=7\n")
+    assert ablation.run(planned, eval_data=prepared, progress=False) == []
+
+
+def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepared):
+    (folder / "wrong.cfg").write_text("--transform=tanh\n")
+    done = subprocess.run(
+        command(folder, prepared, cells=("wrong",)), capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: cells: 1 of 1 runs failed, the first is wrong, seed 0: train")
+    assert "tanh" in last and str(folder / "runs" / "wrong" / "seed_0.log") in last
+    assert "not run" in (folder / "runs" / "table.md").read_text()
+
+
+def test_one_failure_does_not_stop_the_others(folder, prepared, commands, monkeypatch):
+    good = ablation._call
+
+    def call(log, module, arguments, look):
+        if any("mse" in argument for argument in arguments):
+            log.write(b"first\nerror: no\n\n")
+            log.flush()
+            return 3
+        return good(log, module, arguments, look)
+
+    monkeypatch.setattr(ablation, "_call", call)
+    failures = ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    assert len(failures) == 1
+    assert failures[0].startswith("mse, seed 0: train ended with code 3: 'error: no'; see ")
+    assert [module for module, _ in commands] == ["train", "evaluate"]
+
+
+def test_runs_that_were_trained_with_other_flags_are_refused(folder, prepared, commands):
+    ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    (folder / "recipe.cfg").write_text(RECIPE.replace("--epochs=2", "--epochs=3"))
+    with pytest.raises(RankPoseError, match="trained with other flags .*--epochs=2 --epochs=3"):
+        ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    assert len(commands) == 4
+    (folder / "recipe.cfg").write_text(RECIPE)
+    assert plan(folder, prepared)[0].settings.read_text().splitlines()[3] == "--epochs=2"
+
+
+def test_a_training_that_outlived_its_session_is_waited_for(folder, prepared, commands, caplog):
+    one, _ = planned = plan(folder, prepared)
+    one.log.parent.mkdir(parents=True)
+    with open(one.log, "ab") as held, concurrent.futures.ThreadPoolExecutor() as pool:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with caplog.at_level("WARNING", logger="absl"):
+            waiting = pool.submit(ablation.run, planned, eval_data=prepared, progress=False)
+            while "mse, seed 0 is still run by another process" not in caplog.text:
+                assert not waiting.done()
+                time.sleep(0.01)
+        assert commands == []
+        write_trained(one.workdir, prepared)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert waiting.result() == []
+    assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--seeds=0,x", "error: seeds: expected whole numbers"),
+        ("--eval_data=absent", "error: data: there is no folder 'absent'"),
+        ("--workdir=", "error: workdir: pass --workdir=FOLDER"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence(folder, prepared, flag, told):
+    done = subprocess.run(command(folder, prepared, flag), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(told)
+    assert not (folder / "runs").exists()
