@@ -1,216 +1,93 @@
-"""Pictures of what a model does on a test set, as PNG files (extra [plots]: matplotlib).
+"""Draws Figures 2, 3 and 4 of the paper (RankPose, BMVC 2020) of models trained here.
 
-Everything is in degrees, in the order yaw, pitch, roll; N is the number of pictures. Figures are
-made without pyplot, so nothing is shown and nothing global is changed.
+    python -m rankpose_tf.figures --figure=2 --models=RankPose=RUN,MSE=RUN --data=synthetic
+    python -m rankpose_tf.figures --figure=3 --models=early=RUN,MSE=RUN,RankPose=RUN --data=PREPARED
+    python -m rankpose_tf.figures --figure=4 --models=RankPose=RUN,FSANet=ANGLES.csv --data=PREPARED
+
+each with --out=FILE.png. The numbers behind a figure are beside it, under the same name with .json.
 """
 
-import numpy as np
+from absl import flags
 
-from rankpose_tf import draw, files, pose
+from rankpose_tf import command, paper_figures
 from rankpose_tf.errors import RankPoseError
-from rankpose_tf.metrics import ANGLES, absolute_errors
 
-_CROP = 160
-_COLUMNS = 4
-_GROUPS = ("best", "middle", "worst")
-_SHOWN = 2 * _COLUMNS * len(_GROUPS)
-_LARGEST_ERROR = 30
-_BIN_DEGREES = 15
-_FEW_PICTURES = 10
+_FIGURE = flags.DEFINE_enum(
+    "figure",
+    None,
+    ["2", "3", "4"],
+    "2: maps after the tower's stages, of two models; 3: variance of the first stage's maps; 4: "
+    "cumulative error of yaw, pitch, roll.",
+)
+_MODELS = flags.DEFINE_list(
+    "models",
+    [],
+    "NAME=PATH with commas between: workdirs of rankpose_tf.train or .keras files, checkpoints "
+    "(last.keras) among them; for figure 4 also .csv files of another system's angles.",
+)
+_DATA = flags.DEFINE_string(
+    "data", "", "Folder made by rankpose_tf.prepare, or synthetic for heads that are rendered now."
+)
+_OUT = flags.DEFINE_string("out", "", "New .png file; its numbers go beside it as .json.")
+_CROP_SCALE = flags.DEFINE_float(
+    "crop_scale",
+    None,
+    "Side of the square crop over the box's longer side, for all models; default: the models' own.",
+)
+_FILTER_ANGLES = flags.DEFINE_bool(
+    "filter_angles", True, "Leave out pictures with an angle over 99 degrees."
+)
+_FACES = flags.DEFINE_integer("faces", 4, "Faces of figure 2.", lower_bound=1)
+_SHOW_FACES = flags.DEFINE_bool(
+    "show_faces",
+    None,
+    "Figure 2: show the faces beside their maps. Default: rendered heads only, because most sets "
+    "of faces may not be passed on.",
+)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Pictures at once.", lower_bound=1)
 
 
-def write_all(folder, result, found, views):
-    """Writes grid.png, error_by_angle.png and cumulative_error.png, each under its protocol.
-
-    Args:
-      folder: existing folder.
-      result: dict with protocol and model, as in evaluation.json.
-      found: dict with true and predicted, (N, 3) degrees, as from `evaluation.predict`.
-      views: function of a size in pixels -> the batches of `pairs.views` that were predicted, in
-        the same order; only the pictures that are shown are kept.
-
-    Raises:
-      RankPoseError: if matplotlib is not installed.
-    """
-    errors = absolute_errors(found["true"], found["predicted"])
-    chosen = spread(errors[:, 3], _SHOWN)
-    pictures = _pictures(views(_CROP), chosen)
-    groups = _GROUPS if len(errors) > _SHOWN else ()
-    figures = {
-        "grid": grid(pictures, found["true"][chosen], found["predicted"][chosen], groups),
-        "error_by_angle": error_by_angle(found["true"], errors),
-        "cumulative_error": cumulative_error({result["model"]: errors}),
+def main(argv):
+    del argv
+    for flag, example in ((_FIGURE, "2"), (_MODELS, "NAME=RUN"), (_DATA, "FOLDER"), (_OUT, "PNG")):
+        if not flag.value:
+            raise RankPoseError(f"{flag.name}: pass --{flag.name}={example}")
+    if _FIGURE.value != "2" and (_SHOW_FACES.value is not None or _FACES.present):
+        raise RankPoseError("faces and show_faces: they go with --figure=2; leave them out")
+    settings = {
+        "models": _models(),
+        "data": _DATA.value,
+        "out": _OUT.value,
+        "crop_scale": _CROP_SCALE.value,
+        "filter_angles": _FILTER_ANGLES.value,
+        "batch_size": _BATCH_SIZE.value,
     }
-    for name, figure in figures.items():
-        figure.supxlabel(result["protocol"], fontsize=9, color="dimgrey")
-        with files.replaced(folder / f"{name}.png") as beside:
-            figure.savefig(beside, dpi=110)
-
-
-def spread(errors, count):
-    """Indices of pictures in the order of their error: a third best, middle and worst.
-
-    Args:
-      errors: (N,).
-      count: how many to choose; all where there are fewer.
-
-    Returns:
-      (min(count, N),) indices, the least error first.
-    """
-    order = np.argsort(errors, kind="stable")
-    if len(order) <= count:
-        return order
-    third = count // 3
-    start = (len(order) - third) // 2
-    return np.concatenate(
-        [order[:third], order[start : start + third], order[len(order) - (count - 2 * third) :]]
-    )
-
-
-def _pictures(batches, chosen):
-    """(size, size, 3) uint8 of the chosen positions of a stream, in their order."""
-    wanted, kept, position = set(chosen.tolist()), {}, 0
-    for batch in batches:
-        images = batch["image"].numpy()
-        for index in wanted & set(range(position, position + len(images))):
-            kept[index] = np.clip(np.rint(images[index - position]), 0, 255).astype(np.uint8)
-        position += len(images)
-        if len(kept) == len(wanted):
-            break
-    return [kept[index] for index in chosen.tolist()]
-
-
-def grid(pictures, true, predicted, groups=()):
-    """Pictures with the axes of their label and, beside them, of the prediction.
-
-    Args:
-      pictures: n of (S, S, 3) uint8 RGB.
-      true, predicted: (n, 3) degrees.
-      groups: names of the equal parts that the pictures come in, of whole rows; none by default.
-
-    Returns:
-      matplotlib Figure: two pictures a cell, label left and prediction right, the errors above.
-    """
-    rows = -(-len(pictures) // _COLUMNS)
-    figure = _figure(3 * _COLUMNS, 1.95 * rows + 0.9)
-    cells = figure.subplots(rows, _COLUMNS, squeeze=False)
-    for cell in cells.ravel():
-        # Not axis("off"), which would take the names of the groups away too.
-        cell.set(xticks=[], yticks=[], frame_on=False)
-    for cell, picture, label, angles in zip(
-        cells.ravel(), pictures, true, predicted, strict=False
-    ):
-        pair = [draw.draw_axes(picture, shown) for shown in (label, angles)]
-        cell.imshow(np.concatenate(pair, axis=1))
-        cell.set_title(_caption(label, angles), fontsize=8, pad=3)
-    for number, name in enumerate(groups):
-        cells[number * rows // len(groups), 0].set_ylabel(name, fontsize=14)
-    figure.suptitle(
-        "label | prediction    red: x, to the head's left; green: y, up; blue: z, out of the nose\n"
-        "above: mean error of the three angles, degrees (yaw, pitch, roll), and of the rotation",
-        fontsize=10,
-    )
-    return figure
-
-
-def _caption(true, predicted):
-    """Errors of one picture; the rotation's shows where large angles hide a small difference.
-
-    Near a yaw of 90 degrees pitch and roll turn the head almost about one axis, so both may be
-    far off while the drawn heads look alike.
-    """
-    yaw, pitch, roll, mean = absolute_errors(true[None], predicted[None])[0]
-    rotation = np.degrees(
-        pose.geodesic_distance(
-            *(pose.rotation_from_angles(np.radians(angles)) for angles in (true, predicted))
+    if _FIGURE.value == "2":
+        out = paper_figures.activation_maps(
+            **settings, faces=_FACES.value, show_faces=_SHOW_FACES.value
         )
-    )
-    return f"{mean:.1f} ({yaw:.0f}, {pitch:.0f}, {roll:.0f}), rotation {rotation:.1f}"
+    elif _FIGURE.value == "3":
+        out = paper_figures.variances(**settings)
+    else:
+        out = paper_figures.cumulative_error(**settings)
+    print(f"{out}\n{out.with_suffix('.json')}")
 
 
-def error_by_angle(true, errors):
-    """Absolute error against the true angle: a point a picture, and the mean of each 15 degrees.
-
-    Args:
-      true: (N, 3) degrees.
-      errors: (N, 4) from `metrics.absolute_errors`.
-
-    Returns:
-      matplotlib Figure with a panel an angle, all to one scale with every picture on it.
-    """
-    figure = _figure(12, 4.4)
-    panels = figure.subplots(1, 3, sharex=True, sharey=True)
-    top = max(_LARGEST_ERROR, 1.05 * float(errors[:, :3].max()))
-    ticks = np.arange(-180, 181, 30)
-    for column, (panel, angle) in enumerate(zip(panels, ANGLES, strict=True)):
-        panel.plot(true[:, column], errors[:, column], ".", markersize=3, alpha=0.4)
-        centres, means, counts = binned(true[:, column], errors[:, column])
-        panel.plot(centres, means, "-", color="black", linewidth=1)
-        for few, face in ((False, "black"), (True, "white")):
-            of_kind = (counts < _FEW_PICTURES) == few
-            label = f"mean of {_BIN_DEGREES} degrees" + f", under {_FEW_PICTURES} pictures" * few
-            panel.plot(centres[of_kind], means[of_kind], "o", color="black", markersize=5,
-                       markerfacecolor=face, label=label)
-        panel.set(xlabel=f"true {angle}, degrees", ylim=(0, top), title=angle)
-        panel.grid(alpha=0.3)
-    farthest = max(90, np.abs(true).max()) + 5
-    panels[0].set(ylabel="absolute error, degrees", xticks=ticks, xlim=(-farthest, farthest))
-    panels[0].legend(loc="upper center")
-    return figure
+def _models():
+    """Dict of name -> path."""
+    models = {}
+    for pair in _MODELS.value:
+        name, equals, path = (part.strip() for part in pair.partition("="))
+        if not (name and equals and path):
+            raise RankPoseError(
+                f"models: expected NAME=PATH with commas between, received {pair!r}; give every "
+                "model the name that the figure is to show"
+            )
+        if name in models:
+            raise RankPoseError(f"models: two are called {name!r}; give each a name of its own")
+        models[name] = path
+    return models
 
 
-def binned(values, errors):
-    """Means of the errors by bins of 15 degrees.
-
-    Args:
-      values: (N,) degrees.
-      errors: (N,) degrees.
-
-    Returns:
-      Centres of the bins with anything in them, degrees; the mean error, and the count, in each.
-    """
-    bins = np.floor(np.asarray(values) / _BIN_DEGREES).astype(int)
-    used, counts = np.unique(bins, return_counts=True)
-    means = np.array([errors[bins == one].mean() for one in used])
-    return (used + 0.5) * _BIN_DEGREES, means, counts
-
-
-def cumulative_error(models):
-    """Share of the pictures under each error (RankPose, BMVC 2020, Figure 4).
-
-    Args:
-      models: dict of name -> (N, 4) errors from `metrics.absolute_errors`.
-
-    Returns:
-      matplotlib Figure with a panel for yaw, pitch, roll and their mean.
-    """
-    figure = _figure(14, 4.1)
-    panels = figure.subplots(1, 4, sharey=True)
-    for column, (panel, title) in enumerate(zip(panels, (*ANGLES, "mean"), strict=True)):
-        for name, errors in models.items():
-            ordered = np.sort(errors[:, column])
-            shares = np.arange(1, len(ordered) + 1) / len(ordered)
-            label = f"{name}, mean {ordered.mean():.2f}"
-            panel.step(ordered, shares, where="post", label=label)
-        panel.set(xlabel="absolute error, degrees", xlim=(0, _LARGEST_ERROR), ylim=(0, 1))
-        panel.set_title(title)
-        panel.grid(alpha=0.3)
-        panel.legend(loc="lower right", fontsize=8)
-    panels[0].set_ylabel("share of pictures")
-    return figure
-
-
-def require_matplotlib():
-    """Raises RankPoseError if the extra [plots] is not installed."""
-    _figure(1, 1)
-
-
-def _figure(width, height):
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise RankPoseError(
-            "plots: drawing needs the package matplotlib, which is not installed; "
-            'pip install "rankpose_tf[plots]"'
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+if __name__ == "__main__":
+    command.run(main)

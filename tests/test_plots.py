@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, figures, metrics
+from rankpose_tf import evaluation, metrics, plots
 from rankpose_tf.errors import RankPoseError
 
 
@@ -16,18 +16,18 @@ def made_up(count, seed=0):
 
 def test_the_grid_shows_the_best_the_middle_and_the_worst_in_order():
     errors = np.random.default_rng(0).permutation(100).astype(float)
-    chosen = figures.spread(errors, 9)
+    chosen = plots.spread(errors, 9)
     np.testing.assert_array_equal(errors[chosen], [0, 1, 2, 48, 49, 50, 97, 98, 99])
 
 
 def test_a_small_set_is_shown_whole():
     errors = np.array([3.0, 1.0, 2.0])
-    np.testing.assert_array_equal(figures.spread(errors, 24), [1, 2, 0])
+    np.testing.assert_array_equal(plots.spread(errors, 24), [1, 2, 0])
 
 
 def test_bins_of_15_degrees_hold_the_means_of_their_errors():
     angles = [-1.0, -14.0, 0.0, 14.9, 40.0]
-    centres, means, counts = figures.binned(angles, np.array([1, 3, 5, 7, 9.0]))
+    centres, means, counts = plots.binned(angles, np.array([1, 3, 5, 7, 9.0]))
     np.testing.assert_array_equal(centres, [-7.5, 7.5, 37.5])
     np.testing.assert_array_equal(means, [2.0, 6.0, 9.0])
     np.testing.assert_array_equal(counts, [2, 2, 1])
@@ -35,7 +35,7 @@ def test_bins_of_15_degrees_hold_the_means_of_their_errors():
 
 def test_cumulative_error_draws_shares_of_every_model():
     errors = np.tile(np.array([[4.0], [1.0], [3.0], [2.0]]), 4)
-    figure = figures.cumulative_error({"one": errors, "other": errors + 1})
+    figure = plots.cumulative_error({"one": errors, "other": errors + 1})
     for panel in figure.axes:
         one, other = panel.get_lines()
         np.testing.assert_array_equal(one.get_xdata(), [1, 2, 3, 4])
@@ -45,7 +45,7 @@ def test_cumulative_error_draws_shares_of_every_model():
 
 def test_cumulative_error_names_every_model_with_its_mean_and_a_colour_of_its_own():
     errors = np.tile(np.array([[4.0], [1.0], [3.0], [2.0]]), 4)
-    figure = figures.cumulative_error({f"model {k}": errors + k for k in range(8)})
+    figure = plots.cumulative_error({f"model {k}": errors + k for k in range(8)})
     for panel in figure.axes:
         labels = [text.get_text() for text in panel.get_legend().get_texts()]
         assert labels == [f"model {k}, mean {2.5 + k:.2f}" for k in range(8)]
@@ -56,7 +56,7 @@ def test_error_by_angle_has_a_point_a_picture_and_none_outside_the_panel():
     true, predicted = made_up(40)
     predicted[7] = true[7] + (0, 0, 85)
     true[3, 0] = 150
-    figure = figures.error_by_angle(true, metrics.absolute_errors(true, predicted))
+    figure = plots.error_by_angle(true, metrics.absolute_errors(true, predicted))
     for column, panel in enumerate(figure.axes):
         points = panel.get_lines()[0]
         np.testing.assert_array_equal(points.get_xdata(), true[:, column])
@@ -72,7 +72,7 @@ def test_error_by_angle_has_a_point_a_picture_and_none_outside_the_panel():
 
 def test_means_of_few_pictures_are_drawn_hollow():
     true = np.repeat([[5.0, 5.0, 5.0], [35.0, 35.0, 35.0]], (10, 9), axis=0)
-    figure = figures.error_by_angle(true, np.ones((19, 4)))
+    figure = plots.error_by_angle(true, np.ones((19, 4)))
     for panel in figure.axes:
         many, few = panel.get_lines()[2:]
         assert (many.get_xdata().tolist(), few.get_xdata().tolist()) == ([7.5], [37.5])
@@ -81,7 +81,7 @@ def test_means_of_few_pictures_are_drawn_hollow():
 
 def test_captions_hold_the_errors_alone():
     true, predicted = np.array([[0.0, 0.0, 0.0], [10.0, 0.0, 0.0]]), np.zeros((2, 3))
-    figure = figures.grid([np.zeros((32, 32, 3), np.uint8)] * 2, true, predicted)
+    figure = plots.grid([np.zeros((32, 32, 3), np.uint8)] * 2, true, predicted)
     captions = [cell.get_title() for cell in figure.axes[:2]]
     assert captions == ["0.0 (0, 0, 0), rotation 0.0", "3.3 (10, 0, 0), rotation 10.0"]
 
@@ -89,7 +89,7 @@ def test_captions_hold_the_errors_alone():
 def test_groups_are_named_at_the_first_of_their_rows():
     true, predicted = made_up(24)
     pictures = [np.zeros((32, 32, 3), np.uint8)] * 24
-    figure = figures.grid(pictures, true, predicted, ("best", "middle", "worst"))
+    figure = plots.grid(pictures, true, predicted, ("best", "middle", "worst"))
     named = {index: cell.get_ylabel() for index, cell in enumerate(figure.axes)}
     assert {k: v for k, v in named.items() if v} == {0: "best", 8: "middle", 16: "worst"}
 
@@ -108,7 +108,7 @@ def test_pictures_of_a_stream_come_in_the_order_asked_for():
             yield {"image": Tensor(np.tile(numbers[:, None, None, None], (1, 2, 2, 3)))}
         raise AssertionError("read on after the last picture was found")
 
-    pictures = figures._pictures(batches(), np.array([7, 0, 4]))
+    pictures = plots.pictures_at(batches(), np.array([7, 0, 4]))
     assert [picture.max() for picture in pictures] == [7, 0, 4]
     assert all(picture.dtype == np.uint8 and picture.min() == picture.max() for picture in pictures)
 
@@ -130,3 +130,45 @@ def test_without_matplotlib_nothing_is_evaluated(small_model, prepared, tmp_path
     with pytest.raises(RankPoseError, match=r"matplotlib.*rankpose_tf\[plots\]"):
         evaluation.evaluate(model=small_model, data=prepared, out=tmp_path / "out", plots=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_axis_of_cumulative_errors_fits_and_counts_what_is_beyond():
+    errors = np.repeat(np.arange(1.0, 101.0)[:, None] / 10, 4, axis=1)
+    assert plots.error_limit([errors, 3 * errors]) == 30
+    assert plots.error_limit([errors / 10]) == 10
+    assert plots.error_limit([100 * errors]) == 90
+    far = errors.copy()
+    far[-2:, 1] = 95
+    figure = plots.cumulative_error({"one": far})
+    labels = [panel.get_legend().get_texts()[0].get_text() for panel in figure.axes]
+    means = far.mean(axis=0)
+    assert labels == [
+        f"one, mean {mean:.2f}" + " (2 beyond)" * (k == 1) for k, mean in enumerate(means)
+    ]
+    assert [panel.get_xlim() for panel in figure.axes] == [(0, 10)] * 4
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path):
+    import errno
+
+    class Figure:
+        def savefig(self, path, dpi):
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(RankPoseError, match=r"plots: .*a.png.* \(No space left on device\)"):
+        plots.save(Figure(), tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_figure_that_fails_leaves_the_one_that_was_there(tmp_path):
+    class Figure:
+        def savefig(self, path, dpi):
+            path.write_bytes(b"half")
+            raise ZeroDivisionError
+
+    (tmp_path / "a.png").write_bytes(b"whole")
+    with pytest.raises(ZeroDivisionError):
+        plots.save(Figure(), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes() == b"whole"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,98 @@
+"""The faces that a figure of the paper is made of: the same pictures, cut alike, for all models."""
+
+import contextlib
+import tempfile
+
+import numpy as np
+
+from rankpose_tf import evaluation
+from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.errors import RankPoseError
+
+SYNTHETIC = "synthetic"
+_HEADS = 200
+
+
+@contextlib.contextmanager
+def prepared(data):
+    """Yields a prepared folder and the content of its dataset.json.
+
+    Args:
+      data: the folder, or "synthetic" for heads that are rendered now and removed afterwards.
+
+    Raises:
+      RankPoseError: for a folder that is not prepared.
+    """
+    with contextlib.ExitStack() as stack:
+        if data == SYNTHETIC:
+            data = stack.enter_context(tempfile.TemporaryDirectory())
+            shards.prepare(
+                None,
+                data,
+                kind=SYNTHETIC,
+                shards=1,
+                workers=1,
+                synthetic_identities=_HEADS,
+                progress=False,
+            )
+        about = records.read_description(data)
+        if about["kind"] == SYNTHETIC:
+            about["protocol_set"] = "rendered heads"
+        yield data, about
+
+
+def views(towers, folder, about, crop_scale, filter_angles, batch_size):
+    """A function of a size in pixels -> batches of `pairs.views`; and what is seen, in one line.
+
+    Args:
+      towers: dict of name -> tower and its description, see `activations.load`.
+      folder: prepared.
+      about: content of its dataset.json.
+      crop_scale: side of the square crop over the box's longer side; None is the towers' own.
+      filter_angles: leave out pictures with an angle over 99 degrees.
+      batch_size: pictures at once.
+
+    Raises:
+      RankPoseError: for models that were made for different crops, or none that says for which.
+    """
+    if crop_scale is None:
+        scales = {one["crop_scale"] for _, one in towers.values() if "crop_scale" in one}
+        if len(scales) > 1 or (towers and not scales):
+            received = f"they have {', '.join(map(str, sorted(scales)))}" if scales else "none says"
+            raise RankPoseError(
+                f"crop_scale: the models are to see the same crops, and {received}; pass "
+                "--crop_scale, 1.4 is that of the paper's tests"
+            )
+        crop_scale = scales.pop() if scales else None
+    elif not 0 < crop_scale < float("inf"):
+        raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
+    count = evaluation.count_pictures(folder, about, filter_angles)
+    line = evaluation.protocol_name(
+        about["protocol_set"], about["box_source"], crop_scale, filter_angles
+    )
+
+    def batches(size):
+        return pairs.views(folder, size, crop_scale, batch_size, filter_angles)
+
+    return batches, f"{line}; {count:,} pictures"
+
+
+def spread_over_yaw(yaw, count):
+    """Pictures at the middles of `count` equal parts of a set that is ordered by yaw.
+
+    Args:
+      yaw: (N,) degrees.
+      count: how many to choose.
+
+    Returns:
+      (count,) indices, the least yaw first; a function of the labels alone.
+
+    Raises:
+      RankPoseError: if there are fewer pictures.
+    """
+    if not 1 <= count <= len(yaw):
+        raise RankPoseError(
+            f"faces: expected 1 to {len(yaw)}, the pictures of the set, received {count}"
+        )
+    middles = (np.arange(count) + 0.5) / count * len(yaw)
+    return np.argsort(yaw, kind="stable")[middles.astype(int)]

@@ -1,0 +1,264 @@
+"""Figures 2, 3 and 4 of RankPose (BMVC 2020), of any models trained here.
+
+Each function draws a PNG file and writes the numbers that it shows beside it, as JSON. All models
+see the same pictures of one set, cut alike. Angles are degrees; yaw, pitch, roll.
+"""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+import rankpose_tf
+from rankpose_tf import (
+    activations,
+    evaluation,
+    files,
+    map_plots,
+    metrics,
+    paper_faces,
+    peers,
+    plots,
+)
+from rankpose_tf.errors import RankPoseError
+
+_FACE = 128
+_EDGES = {"channels": activations.CHANNEL_EDGES, "mean_map": activations.MEAN_MAP_EDGES}
+
+
+def activation_maps(
+    *,
+    models,
+    data,
+    out,
+    crop_scale=None,
+    filter_angles=True,
+    batch_size=32,
+    faces=4,
+    show_faces=None,
+):
+    """Figure 2: maps after the stages of two models' towers, of the same faces.
+
+    Args:
+      models: dict of two names -> path, see `activations.load`.
+      data: prepared folder, or "synthetic" for rendered heads.
+      out: new .png file.
+      crop_scale: side of the square crop over the box's longer side; None is the models' own.
+      filter_angles: leave out pictures with an angle over 99 degrees.
+      batch_size: pictures at once.
+      faces: how many; they are spread over the set's yaw, see
+        `paper_faces.spread_over_yaw`.
+      show_faces: show them beside the maps; None is to show rendered heads and no others.
+
+    Returns:
+      Path of the figure.
+
+    Raises:
+      RankPoseError: for a model, data or file that can't be read or written, more faces than there
+        are, or other than two models.
+    """
+    if len(models) != 2:
+        raise RankPoseError(f"models: figure 2 compares two, received {len(models)}")
+    out = _new_file(out)
+    towers = {name: activations.load(path) for name, path in models.items()}
+    with paper_faces.prepared(data) as (folder, about):
+        views, protocol = paper_faces.views(
+            towers, folder, about, crop_scale, filter_angles, batch_size
+        )
+        known = peers.labels(folder)
+        tested = np.flatnonzero(known["within"] | (not filter_angles))
+        chosen = paper_faces.spread_over_yaw(known["true"][tested, 0], faces)
+        shown = about["kind"] == paper_faces.SYNTHETIC if show_faces is None else show_faces
+        pictures = plots.pictures_at(views(_FACE), chosen) if shown else None
+        found = {
+            name: _maps_of(tower, plots.pictures_at(views(about_model["input_size"]), chosen))
+            for name, (tower, about_model) in towers.items()
+        }
+    labels = known["true"][tested][chosen]
+    numbers = {
+        "faces": [
+            {"name": known["names"][place], **_angles(label)}
+            for place, label in zip(tested[chosen], labels, strict=True)
+        ],
+        "maps": {
+            name: {layer: np.round(maps, 4).tolist() for layer, maps in stages.items()}
+            for name, stages in found.items()
+        },
+    }
+    figure = map_plots.maps(found, labels, pictures)
+    return _write(out, figure, 2, protocol, towers, numbers)
+
+
+def variances(*, models, data, out, crop_scale=None, filter_angles=True, batch_size=32):
+    """Figure 3: how the variance of the first stage's maps is distributed, of several models.
+
+    The paper does not say whether a map is a channel's or the mean over channels that Figure 2
+    shows, nor whether it is scaled. Both are drawn: channels as they are, means scaled to [0, 1].
+
+    Args: as for `activation_maps`; any number of models from one on.
+
+    Returns:
+      Path of the figure.
+
+    Raises:
+      RankPoseError: for a model, data or file that can't be read or written.
+    """
+    out = _new_file(out)
+    towers = {name: activations.load(path) for name, path in models.items()}
+    found, layers = {}, {}
+    with paper_faces.prepared(data) as (folder, about):
+        views, protocol = paper_faces.views(
+            towers, folder, about, crop_scale, filter_angles, batch_size
+        )
+        for name, (tower, about_model) in towers.items():
+            batches = evaluation.readable(views(about_model["input_size"]), data)
+            statistics = activations.first_stage_model(tower)
+            found[name] = activations.variances(statistics, (b["image"].numpy() for b in batches))
+            height, width = statistics.outputs[1].shape[1:]
+            layers[name] = f"{activations.stage_layers(tower)[0]}, {height} x {width}"
+    numbers = {
+        "edges": {kind: edges.tolist() for kind, edges in _EDGES.items()},
+        "layers": layers,
+        "variances": {
+            name: {kind: _readable(one[kind], edges) for kind, edges in _EDGES.items()}
+            for name, one in found.items()
+        },
+    }
+    return _write(out, map_plots.variances(found, layers), 3, protocol, towers, numbers)
+
+
+def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, batch_size=32):
+    """Figure 4: share of the pictures under each error of yaw, pitch and roll, of several models.
+
+    Args: as for `activation_maps`; any number of models from one on, and a .csv file of another
+      system's angles, as `peers` reads it, may stand for one: its crops are its own.
+
+    Returns:
+      Path of the figure.
+
+    Raises:
+      RankPoseError: for a model, data or file that can't be read or written, or a .csv file that
+        lacks a picture of the set.
+    """
+    out = _new_file(out)
+    tables = {name: path for name, path in models.items() if str(path).endswith(".csv")}
+    towers = {n: activations.load(path) for n, path in models.items() if n not in tables}
+    with paper_faces.prepared(data) as (folder, about):
+        views, protocol = paper_faces.views(
+            towers, folder, about, crop_scale, filter_angles, batch_size
+        )
+        expected = evaluation.count_pictures(folder, about, filter_angles)
+        found = {}
+        for name, path in models.items():
+            if name in tables:
+                found[name] = _angles_of_file(path, folder, filter_angles)
+            else:
+                tower, about_model = towers[name]
+                batches = views(about_model["input_size"])
+                found[name] = evaluation.predict(tower, batches, data, expected)
+    errors = {
+        name: metrics.absolute_errors(one["true"], one["predicted"]) for name, one in found.items()
+    }
+    limit = plots.error_limit(errors.values())
+    numbers = {
+        "degrees": list(range(limit + 1)),
+        "share_within": {name: _shares(one, limit) for name, one in errors.items()},
+        "summary": {
+            name: metrics.summarise(one["true"], one["predicted"], one["names"])
+            for name, one in found.items()
+        },
+    }
+    if tables:
+        protocol += f"; {', '.join(sorted(tables))}: another system's crops"
+    figure = plots.cumulative_error(errors)
+    return _write(out, figure, 4, protocol, towers, numbers)
+
+
+def _new_file(out):
+    """The path, if a figure can be written there and drawn at all."""
+    out = pathlib.Path(out)
+    if out.suffix != ".png":
+        raise RankPoseError(f"out: expected a file that ends in .png, received {str(out)!r}")
+    for path in (out, out.with_suffix(".json")):
+        if path.exists():
+            raise RankPoseError(
+                f"out: there is {str(path)!r} already, and nothing is overwritten; remove it, or "
+                "pass a new file"
+            )
+    plots.require_matplotlib()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RankPoseError(
+            f"out: can't make the folder {str(out.parent)!r} ({error.strerror}); pass another file"
+        ) from error
+    if not os.access(out.parent, os.W_OK):
+        raise RankPoseError(f"out: can't write to {str(out.parent)!r}; pass another file")
+    return out
+
+
+def _maps_of(tower, pictures):
+    """Dict of layer -> (n, h, w) in [0, 1], after each stage."""
+    maps = activations.mean_maps_model(tower).predict_on_batch(np.float32(pictures))
+    return {
+        layer: activations.normalised(one)
+        for layer, one in zip(activations.stage_layers(tower), maps, strict=True)
+    }
+
+
+def _angles_of_file(path, folder, filter_angles):
+    """As from `evaluation.predict`, of a .csv file that has every picture of the set."""
+    rows, known = peers.read_angles(path), peers.labels(folder)
+    found, counts = peers.match(rows, known, filter_angles, True, path)
+    if counts["missing"]:
+        raise RankPoseError(
+            f"models: {str(path)!r} has no angles for {counts['missing']} pictures of the set, and "
+            "curves compare on the same pictures; add them, or leave this model out"
+        )
+    return found
+
+
+def _angles(degrees):
+    return {angle: round(float(d), 2) for angle, d in zip(metrics.ANGLES, degrees, strict=True)}
+
+
+def _shares(errors, limit):
+    """Dict of angle -> share of the pictures with an error of at most 0, 1, ... `limit` degrees."""
+    return {
+        angle: [round(float((errors[:, k] <= d).mean()), 4) for d in range(limit + 1)]
+        for k, angle in enumerate((*metrics.ANGLES, "mean"))
+    }
+
+
+def _readable(distribution, edges):
+    """A distribution of `activations.variances` as JSON."""
+    return {
+        "maps": distribution["maps"],
+        "constant": distribution["constant"],
+        "mean": distribution["sum"] / distribution["maps"],
+        "median": activations.median(distribution, edges),
+        "counts": distribution["counts"].tolist(),
+    }
+
+
+def _write(out, figure, number, protocol, towers, numbers):
+    """Writes the numbers and the figure, under its protocol; returns the figure's path."""
+    figure.supxlabel(protocol, fontsize=9, color="dimgrey")
+    content = {
+        "figure": number,
+        "protocol": protocol,
+        "models": {name: about for name, (_, about) in towers.items()},
+        "rankpose_tf": rankpose_tf.__version__,
+        **numbers,
+    }
+    plots.save(figure, out)
+    try:
+        files.write_text(out.with_suffix(".json"), json.dumps(content, allow_nan=False) + "\n")
+    except OSError as error:
+        out.unlink()
+        raise RankPoseError(
+            f"out: can't write the numbers beside {str(out)!r} ({error.strerror}); make room, or "
+            "pass another place"
+        ) from error
+    return out
