@@ -1,34 +1,20 @@
-"""What poor light, covered faces, small and blurred ones cost a model: a row each, as Markdown.
+"""Measures what poor light, covers, blur and small faces cost a model, as a Markdown table.
 
     python -m rankpose_tf.conditions --data=PREPARED --out=conditions.md
-
-The crops of one test set are changed in known ways and scored as `rankpose_tf.evaluate` would. It
-is what a model card can say about conditions that no test set has labels for; a real night is
-more than dark pixels.
 """
 
-import functools
 import pathlib
 
-import cv2
-import numpy as np
 from absl import flags
 
-from rankpose_tf import command, evaluation, files, metrics, shipped
-from rankpose_tf.data import pairs, records
+from rankpose_tf import changed_crops, command, files, shipped
 from rankpose_tf.errors import RankPoseError
-from rankpose_tf.model import load_model, read_description
 
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir or .keras file; the model of the package if not given."
 )
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare.")
 _OUT = flags.DEFINE_string("out", "", "New Markdown file.")
-
-_BATCH_SIZE = 64
-# A camera's noise, of 0..255: what is left of it once the light is gone.
-_NOISE = 4.0
-_GREY = 128.0
 
 
 def main(argv):
@@ -38,100 +24,9 @@ def main(argv):
     if pathlib.Path(_OUT.value).exists():
         raise RankPoseError(f"out: {_OUT.value!r} exists already; pass a new file")
     model = _MODEL.value or shipped.path()
-    text = table(measure(model, _DATA.value))
+    text = changed_crops.table(changed_crops.measure(model, _DATA.value))
     files.write_text(_OUT.value, text)
     print(text)
-
-
-def darkened(crops, light):
-    """Crops with a share of their light, and a camera's noise on it.
-
-    Args:
-      crops: (B, S, S, 3) float32, 0..255.
-      light: 0..1.
-
-    Returns:
-      The same shape, whole numbers within 0..255; the noise is the same in every call.
-    """
-    noise = np.random.default_rng(0).normal(0.0, _NOISE, crops.shape)
-    return np.clip(np.rint(crops * light + noise), 0, 255).astype(np.float32)
-
-
-def covered(crops, left, top, right, bottom):
-    """Crops with a grey rectangle on them, its sides in shares of the crop's, 0..1."""
-    result, side = crops.copy(), crops.shape[1]
-    left, top, right, bottom = (round(edge * side) for edge in (left, top, right, bottom))
-    result[:, top:bottom, left:right] = _GREY
-    return result
-
-
-def blurred(crops, sigma):
-    """Crops under a Gaussian blur of `sigma`, a share of their side."""
-    return np.stack([cv2.GaussianBlur(crop, (0, 0), sigma * len(crop)) for crop in crops])
-
-
-def small(crops, pixels):
-    """Crops as if the camera had seen them with `pixels` a side, then enlarged."""
-    side = crops.shape[1:3]
-    shrunk = [cv2.resize(crop, (pixels, pixels), interpolation=cv2.INTER_AREA) for crop in crops]
-    return np.stack([cv2.resize(crop, side, interpolation=cv2.INTER_LINEAR) for crop in shrunk])
-
-
-# Title -> function of crops. The landmark box is the middle 1 / 1.4 of a crop: 0.14 to 0.86.
-CONDITIONS = {
-    "as they are": lambda crops: crops,
-    "a quarter of the light, noise": functools.partial(darkened, light=1 / 4),
-    "an eighth": functools.partial(darkened, light=1 / 8),
-    "a sixteenth": functools.partial(darkened, light=1 / 16),
-    "lower half of the face covered (mask)": functools.partial(
-        covered, left=0.14, top=0.5, right=0.86, bottom=0.86
-    ),
-    "upper half of the face covered": functools.partial(
-        covered, left=0.14, top=0.14, right=0.86, bottom=0.5
-    ),
-    "left half of the face covered": functools.partial(
-        covered, left=0.14, top=0.14, right=0.5, bottom=0.86
-    ),
-    "blurred, sigma 3% of the crop": functools.partial(blurred, sigma=0.03),
-    "blurred, sigma 6% of the crop": functools.partial(blurred, sigma=0.06),
-    "32 pixels a crop": functools.partial(small, pixels=32),
-    "16 pixels a crop": functools.partial(small, pixels=16),
-}
-
-
-def measure(model, data):
-    """MAE of a model under each of `CONDITIONS`; angles over 99 degrees are left out.
-
-    Args:
-      model: workdir or .keras file.
-      data: prepared folder.
-
-    Returns:
-      Dict: title -> dict of yaw, pitch, roll, mean, degrees.
-
-    Raises:
-      RankPoseError: for a model or data that can't be read.
-    """
-    about = records.read_description(data)
-    scale, size = (read_description(model)[key] for key in ("crop_scale", "input_size"))
-    count = evaluation.count_pictures(data, about, filter_angles=True)
-    network, _ = load_model(model)
-    found = {}
-    for title, change in CONDITIONS.items():
-        views = pairs.views(data, size, scale, _BATCH_SIZE)
-        changed = ({**batch, "image": change(batch["image"].numpy())} for batch in views)
-        angles = evaluation.predict(network, changed, data, count)
-        found[title] = metrics.summarise(angles["true"], angles["predicted"])["mae"]
-    return found
-
-
-def table(found):
-    """Markdown of what `measure` gives."""
-    lines = ["| crops | yaw | pitch | roll | mean |", "|---|---|---|---|---|"]
-    for title, mae in found.items():
-        figures = " | ".join(f"{mae[angle]:.2f}" for angle in metrics.ANGLES)
-        lines.append(f"| {title} | {figures} | {mae['mean']:.2f} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

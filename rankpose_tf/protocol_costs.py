@@ -10,17 +10,12 @@ the same pictures with another `--landmarks`. `--misses` are files of `rankpose_
 stands between them is replaced, so that the same command brings docs/protocols.md up to date.
 """
 
-import json
 import pathlib
 
-import numpy as np
 from absl import flags
-from scipy.spatial.transform import Rotation
 
-from rankpose_tf import command, evaluation, files, metrics, pose, protocols, shipped
-from rankpose_tf.data import pairs, records
+from rankpose_tf import choice_costs, command, files, shipped
 from rankpose_tf.errors import RankPoseError
-from rankpose_tf.model import load_model, read_description
 
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir or .keras file; the model of the package if not given."
@@ -29,221 +24,17 @@ _DATA = flags.DEFINE_list("data", [], "Prepared folders, ours (boxes of pt3d_68)
 _MISSES = flags.DEFINE_list("misses", [], "Files of rankpose_tf.detector_fit --out.")
 _OUT = flags.DEFINE_string("out", "", "New Markdown file, or a page with the two marks.")
 
-CROP_SCALES = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
-_BATCH_SIZE = 64
-_TIGHT_BOXES = {
-    "pt2d_visible": "hidden points left out",
-    "pt2d": "hidden points at -1 taken for points",
-}
-_BEGIN, _END = "<!-- costs -->\n", "<!-- end of costs -->\n"
-# SciPy's letters for the order of turns of the transposed rotation; ours is ZYX.
-_ORDERS = {
-    "R = Rz Ry Rx, as Hopenet reads BIWI": "XYZ",
-    "R = Rz Rx Ry, yaw before pitch": "YXZ",
-}
-
 
 def main(argv):
     del argv
     if not _DATA.value or not _OUT.value:
         raise RankPoseError("data, out: pass --data=FOLDER,FOLDER and --out=FILE.md")
-    before, after = around_table(_OUT.value)
+    before, after = choice_costs.around_table(_OUT.value)
     model = _MODEL.value or shipped.path()
-    text = table(measure(model, _DATA.value, _MISSES.value), pathlib.Path(model).name)
+    rows = choice_costs.measure(model, _DATA.value, _MISSES.value)
+    text = choice_costs.table(rows, pathlib.Path(model).name)
     files.write_text(_OUT.value, before + text + after)
     print(text)
-
-
-def measure(model, data, misses=()):
-    """The rows of the table.
-
-    Args:
-      model: workdir or .keras file.
-      data: prepared folders of the same pictures; the first has boxes of pt3d_68.
-      misses: JSON files of `detector_fit`.
-
-    Returns:
-      List of (group, title, figures): figures as from `figures_of`; the first row is ours.
-
-    Raises:
-      RankPoseError: for a model, data or files that can't be read, or other boxes in the first.
-    """
-    about = {folder: records.read_description(folder) for folder in data}
-    folders = {description["box_source"]: folder for folder, description in about.items()}
-    if next(iter(folders)) != "pt3d_68":
-        raise RankPoseError(
-            f"data: expected boxes of pt3d_68 in the first folder, received {next(iter(folders))}; "
-            "pass the one that was prepared without --landmarks first"
-        )
-    missed = {pathlib.Path(path).stem: read_misses(path) for path in misses}
-    scale = read_description(model)["crop_scale"]
-    network, description = load_model(model)
-
-    def run(boxes, crop_scale, filter_angles=True):
-        folder = folders[boxes]
-        count = evaluation.count_pictures(folder, about[folder], filter_angles)
-        size = description["input_size"]
-        views = pairs.views(folder, size, crop_scale, _BATCH_SIZE, filter_angles)
-        return evaluation.predict(network, views, folder, count)
-
-    ours, unfiltered = run("pt3d_68", scale), run("pt3d_68", scale, False)
-    title = f"pt3d_68, crop {scale:g}, within 99 degrees, plain errors"
-    return [
-        ("ours", title, figures_of(_errors(ours))),
-        *other_crops(run, scale, folders),
-        ("filter", "off: angles over 99 degrees too", figures_of(_errors(unfiltered))),
-        *flattering(ours, unfiltered, missed),
-        *rotations(ours),
-    ]
-
-
-def other_crops(run, scale, boxes):
-    """Rows of other crop factors, landmarks and named protocols.
-
-    Args:
-      run: function of boxes and crop factor -> dict with true and predicted, (N, 3) degrees.
-      scale: our crop factor.
-      boxes: which are there, as in dataset.json.
-    """
-    rows = [("crop factor", f"{s:g}", ("pt3d_68", s)) for s in CROP_SCALES if s != scale]
-    rows += [
-        ("landmarks", f"{name}: {why}", (name, scale))
-        for name, why in _TIGHT_BOXES.items()
-        if name in boxes
-    ]
-    rows += [
-        (
-            "named protocol",
-            f"{name}: {p['boxes']}, crop {p['crop_scale']:g}",
-            (p["boxes"], p["crop_scale"]),
-        )
-        for name, p in protocols.PROTOCOLS.items()
-        if p["boxes"] in boxes and p["boxes"] != "pt3d_68"
-    ]
-    return [(group, title, figures_of(_errors(run(*crop)))) for group, title, crop in rows]
-
-
-def _errors(found):
-    return np.abs(found["predicted"] - found["true"])
-
-
-def figures_of(errors):
-    """Number of pictures, and MAE of yaw, pitch, roll and their mean; errors (N, 3) degrees."""
-    return (len(errors), *errors.mean(axis=0), errors.mean())
-
-
-def flattering(found, unfiltered, missed):
-    """Rows of the two ways to flatter a result, which we do not use.
-
-    Args:
-      found: names; true and predicted, (N, 3) degrees.
-      unfiltered: the same with the angles over 99 degrees.
-      missed: dict of a detector's name -> set of names of pictures.
-    """
-    rows = {"least of e, e +- 180, e +- 360": turned(_errors(found))}
-    rows["the same, filter off"] = turned(_errors(unfiltered))
-    for detector, names in missed.items():
-        kept = np.array([name not in names for name in found["names"]])
-        rows[f"without the pictures where {detector} finds no face"] = _errors(found)[kept]
-    return [("flattering", title, figures_of(errors)) for title, errors in rows.items()]
-
-
-def turned(errors):
-    """The least that is left of absolute errors after a turn by 0, 180 or 360 degrees."""
-    return np.minimum.reduce([np.abs(errors - turn) for turn in (0.0, 180.0, 360.0)])
-
-
-def rotations(found):
-    """Rows of other orders of the three turns, and of the rotation's angle.
-
-    Args:
-      found: true and predicted, (N, 3) degrees; yaw, pitch, roll.
-    """
-    true, predicted = found["true"], found["predicted"]
-    rows = []
-    for title, order in _ORDERS.items():
-        errors = np.abs(in_order(predicted, order) - in_order(true, order))
-        rows.append(("rotation order", f"{title}: labels and predictions", figures_of(errors)))
-    errors = np.abs(predicted - in_order(true, "XYZ"))
-    rows.append(("rotation order", "the first, labels alone: a mistake", figures_of(errors)))
-    mean = metrics.summarise(true, predicted)["geodesic"]["mean"]
-    return [*rows, ("metric", "geodesic: angle of one turn", (len(true), None, None, None, mean))]
-
-
-def in_order(angles, order):
-    """The same rotations, as angles of another order of turns.
-
-    Args:
-      angles: (N, 3) degrees; yaw, pitch, roll of R = Rx Ry Rz, as `rankpose_tf.pose`.
-      order: SciPy's letters for the transposed rotation, x pitch, y yaw, z roll; "ZYX" is ours.
-
-    Returns:
-      (N, 3) degrees; yaw, pitch, roll.
-    """
-    matrices = np.swapaxes(pose.rotation_from_angles(np.radians(angles)), -1, -2)
-    turns = Rotation.from_matrix(matrices).as_euler(order, degrees=True)
-    return turns[:, [order.index(axis) for axis in "YXZ"]]
-
-
-def read_misses(path):
-    """Names of the pictures in which a detector found no face.
-
-    Args:
-      path: JSON file of `rankpose_tf.detector_fit --out`.
-
-    Raises:
-      RankPoseError: if it is none.
-    """
-    try:
-        return set(json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["missed"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RankPoseError(
-            f"misses: {str(path)!r} could not be read ({error!r}); pass a file that "
-            "`python -m rankpose_tf.detector_fit --data=... --out=FILE` wrote"
-        ) from error
-
-
-def table(rows, model):
-    """The rows as Markdown.
-
-    Args:
-      rows: from `measure`.
-      model: what the model is called.
-    """
-    ours = rows[0][2][-1]
-    lines = [
-        f"Model `{model}`: {ours:.2f}.",
-        "",
-        "| What | | Images | Yaw | Pitch | Roll | Mean | Against ours |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for group, title, (images, *angles, mean) in rows:
-        cells = ["-" if angle is None else f"{angle:.2f}" for angle in angles]
-        # The angle of one turn is no MAE of three.
-        against = "-" if angles[0] is None else f"{mean - ours:+.2f}"
-        row = (group, title, str(images), *cells, f"{mean:.2f}", against)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def around_table(path):
-    """What stands before and after the table in a page; empty for a new file.
-
-    Raises:
-      RankPoseError: if the file exists without the two marks, or its folder doesn't.
-    """
-    path = pathlib.Path(path)
-    if not path.exists() and path.parent.is_dir():
-        return "", ""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise RankPoseError(
-            f"out: {str(path)!r} is neither a new file in a folder that exists nor a page with the "
-            f"lines {_BEGIN.strip()} and {_END.strip()}; pass another"
-        )
-    return before + begin, end + after
 
 
 if __name__ == "__main__":
