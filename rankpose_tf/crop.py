@@ -10,9 +10,7 @@ to 1 at the picture's border, and black where a pixel of the result lies outside
 import functools
 import threading
 
-import cv2
 import numpy as np
-from scipy import sparse
 
 # Values of the picture that are made floats at a time, unless one row of the result needs more:
 # few enough to be in the processor's cache still when they are multiplied.
@@ -49,6 +47,9 @@ def crop_and_resize(image, square, size):
     Returns:
       (size, size, 3) float32, 0..255; black where the square is outside the picture.
     """
+    # Imported when first needed: `import rankpose_tf` and a look at its names stay cheap.
+    import cv2
+
     (first_column, across), blocks = _weights(
         *np.asarray(square, np.float32), size, *image.shape[1::-1]
     )
@@ -136,6 +137,8 @@ def _matrix(weights, columns, pixels):
     Returns:
       The first column, and (N, used) sparse weights of it and those after it.
     """
+    from scipy import sparse
+
     rows, taps = weights.shape
     low = min(max(0, int(columns[0, 0])), pixels)
     used = max(min(pixels, int(columns[-1, -1]) + 1) - low, 0)

@@ -1,7 +1,12 @@
 """Figures 2, 3 and 4: faces, numbers, files that are whole, and flags that are refused."""
 
 import json
+import os
+import pathlib
+import re
 import shutil
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -10,7 +15,6 @@ import pytest
 from rankpose_tf import (
     activations,
     evaluation,
-    figures,
     map_plots,
     metrics,
     model,
@@ -207,34 +211,48 @@ def test_a_full_disk_leaves_neither_figure_nor_numbers(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "figure: pass --figure=2"),
-        (["--figure=3", "--data=d", "--out=o.png"], "models: pass --models=NAME=RUN"),
-        (["--figure=3", "--models=a=b", "--out=o.png"], "data: pass --data=FOLDER"),
-        (["--figure=3", "--models=a=b", "--data=d"], "out: pass --out=PNG"),
-        (["--figure=3", "--models=run", "--data=d", "--out=o.png"], "models: .* received 'run'"),
-        (["--figure=3", "--models=a=b,a=c", "--data=d", "--out=o.png"], "models: two .* 'a'"),
-        (["--figure=3", "--models=a=b", "--data=d", "--out=o.png", "--faces=3"], "faces .*=2"),
-        (["--figure=2", "--models=a=b", "--data=d", "--out=o.png"], "models: .* two, received 1"),
-        (["--figure=4", "--models=a=b", "--data=d", "--out=o.png"], "model: no file 'b'"),
-    ],
-)
-def test_wrong_flags_are_named(arguments, message, tmp_path, monkeypatch):
-    from absl.testing import flagsaver
+WRONG_FLAGS = [
+    ([], "figure: pass --figure=2"),
+    (["--figure=3", "--data=d", "--out=o.png"], "models: pass --models=NAME=RUN"),
+    (["--figure=3", "--models=a=b", "--out=o.png"], "data: pass --data=FOLDER"),
+    (["--figure=3", "--models=a=b", "--data=d"], "out: pass --out=PNG"),
+    (["--figure=3", "--models=run", "--data=d", "--out=o.png"], "models: .* received 'run'"),
+    (["--figure=3", "--models=a=b,a=c", "--data=d", "--out=o.png"], "models: two .* 'a'"),
+    (["--figure=3", "--models=a=b", "--data=d", "--out=o.png", "--faces=3"], "faces .*=2"),
+    (["--figure=2", "--models=a=b", "--data=d", "--out=o.png"], "models: .* two, received 1"),
+    (["--figure=4", "--models=a=b", "--data=d", "--out=o.png"], "model: no file 'b'"),
+]
+# Flags are global, so a main is looked at in a process of its own.
+_TRY = """
+import json, sys
+from absl import flags
+from rankpose_tf import figures
+from rankpose_tf.errors import RankPoseError
+said = []
+for arguments in json.loads(sys.argv[1]):
+    flags.FLAGS.unparse_flags()
+    for name in flags.FLAGS:
+        flags.FLAGS[name].unparse()
+    flags.FLAGS(["figures", *arguments])
+    try:
+        figures.main([])
+        said.append(None)
+    except RankPoseError as error:
+        said.append(str(error))
+print(json.dumps(said))
+"""
 
-    monkeypatch.chdir(tmp_path)
-    with flagsaver.as_parsed(*_as_parsed(arguments)):
-        with pytest.raises(RankPoseError, match=message):
-            figures.main([])
 
-
-def _as_parsed(arguments):
-    """flagsaver wants (flag, value) pairs by keyword or ((name, value), ...) by holder."""
-    from absl import flags
-
-    if not flags.FLAGS.is_parsed():
-        flags.FLAGS(["test"])
-    pairs = (argument.removeprefix("--").split("=", 1) for argument in arguments)
-    return tuple((getattr(figures, f"_{name.upper()}"), value) for name, value in pairs)
+def test_wrong_flags_are_named(tmp_path):
+    root = pathlib.Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", _TRY, json.dumps([arguments for arguments, _ in WRONG_FLAGS])],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    for message, (arguments, pattern) in zip(said, WRONG_FLAGS, strict=True):
+        assert re.search(pattern, message), (arguments, message)
