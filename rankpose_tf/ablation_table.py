@@ -14,7 +14,7 @@ import pathlib
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import ablation, ablation_statistics, files
+from rankpose_tf import ablation, ablation_statistics, files, plots
 from rankpose_tf.data import records
 from rankpose_tf.errors import RankPoseError
 
@@ -266,15 +266,8 @@ def picture(result):
     Raises:
       RankPoseError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise RankPoseError(
-            "plots: drawing needs the package matplotlib, which is not installed; "
-            'pip install "rankpose_tf[plots]"'
-        ) from error
     rows = list(_rows(result))
-    figure = Figure(figsize=(17, 1.0 + 0.33 * (len(rows) + 1)), layout="constrained")
+    figure = plots.new_figure(17, 1.0 + 0.33 * (len(rows) + 1))
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_title(_caption(result), fontsize=10)
