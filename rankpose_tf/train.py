@@ -56,6 +56,9 @@ _RECIPE = [
     flags.DEFINE_enum(
         "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or any two faces."
     ),
+    flags.DEFINE_float(
+        "first_view_probability", 0.0, "Pairs made to have the identity's photo, STEM_0.", 0.0, 1.0
+    ),
     flags.DEFINE_integer("training_identities", 0, "How many to train on; 0 is all.", 0),
     flags.DEFINE_integer(
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0

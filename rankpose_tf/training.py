@@ -50,6 +50,7 @@ def train(
     pairs_per_identity=5,
     steps_per_epoch=0,
     pairs="identity",
+    first_view_probability=0.0,
     training_identities=0,
     validation_identities=200,
     filter_angles=True,
@@ -78,6 +79,8 @@ def train(
       epochs: of `pairs_per_identity` pairs of every identity each.
       steps_per_epoch: overrides the length of an epoch; 0 follows the data.
       pairs: who is in a pair, see `data.pairs.training_pairs`. Held-out pairs are of one identity.
+      first_view_probability: share of the pairs that are made to have the photo that an identity's
+        views were rendered from, see `data.two_views.draw`.
       training_identities: how many to train on, see `data.pairs.choose_identities`; 0 is all.
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
@@ -117,6 +120,7 @@ def train(
         "beta": beta,
         **terms,
         "pairs": pairs,
+        "first_view_probability": first_view_probability,
         "training_set": records.read_description(data)["protocol_set"],
         "seed": seed,
     }
@@ -156,6 +160,7 @@ def train(
         chosen=chosen,
         yaw_limit=yaw_limit,
         pairs=pairs,
+        first_view_probability=first_view_probability,
         augmentation=augmentation,
         **crops,
     )

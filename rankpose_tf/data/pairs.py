@@ -13,7 +13,7 @@ import math
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, recipe, records, two_faces
+from rankpose_tf.data import augment, recipe, records, two_faces, two_views
 from rankpose_tf.errors import RankPoseError
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
@@ -138,6 +138,7 @@ def training_pairs(
     filter_angles=True,
     yaw_limit=180.0,
     pairs="identity",
+    first_view_probability=0.0,
     crop_scale=1.4,
     augmentation=None,
 ):
@@ -158,6 +159,8 @@ def training_pairs(
       yaw_limit: leave out views whose yaw is further from 0, degrees; 180 is no limit.
       pairs: "identity": two views of one. "any": the second is of another identity, the one that
         follows in the round; the identities are those of "identity", each first once a round.
+      first_view_probability: share of the pairs that are made to have the identity's first view,
+        see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
       augmentation: keyword arguments of `recipe.augment_pair`; None is none at all.
 
@@ -168,7 +171,7 @@ def training_pairs(
     keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
-    any_two = two_faces.asked_for(pairs, round_length)
+    any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
 
     def one_round(index):
         order = tf.stack([run, index])
@@ -192,7 +195,7 @@ def training_pairs(
             views = two_faces.draw_views(serialized, seeds[0], usable)
         else:
             record = records.parse_identity(serialized)
-            chosen = _draw_two(usable(record["poses"]), seeds[0])
+            chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
             views = [tf.gather(record[key], chosen) for key in two_faces.PARTS]
         return recipe.augment_pair(*views, seeds[1], input_size, crop_scale, **(augmentation or {}))
 
@@ -209,15 +212,6 @@ def _shuffle(values, seed):
     Dataset.shuffle is not used: its seed must be a Python number once a global seed is set.
     """
     return tf.random.experimental.stateless_shuffle(values, seed)
-
-
-def _draw_two(usable, seed):
-    """Two different entries of `usable` (U,), U >= 2, every ordered pair equally likely."""
-    count = tf.size(usable, out_type=tf.int64)
-    draws = tf.random.split(seed, 2)
-    first = tf.random.stateless_uniform((), draws[0], maxval=count, dtype=tf.int64)
-    step = tf.random.stateless_uniform((), draws[1], minval=1, maxval=count, dtype=tf.int64)
-    return tf.gather(usable, tf.stack([first, (first + step) % count]))
 
 
 def _ordered(dataset):

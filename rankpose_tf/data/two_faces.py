@@ -15,11 +15,12 @@ PAIRS = ("identity", "any")
 PARTS = ("images", "boxes", "poses")
 
 
-def asked_for(pairs, identities):
+def asked_for(pairs, identities, first_view_probability=0.0):
     """Whether `pairs` is "any" rather than "identity".
 
     Raises:
-      RankPoseError: if it is neither, or there are not two identities to pair.
+      RankPoseError: if it is neither, there are not two identities to pair, or the first views
+        of identities are asked for too, which is a choice within one identity.
     """
     if pairs not in PAIRS:
         raise RankPoseError(f"pairs: expected one of {', '.join(PAIRS)}, received {pairs!r}")
@@ -27,6 +28,11 @@ def asked_for(pairs, identities):
         raise RankPoseError(
             f"pairs: 'any' needs two training identities, the data has {identities}; pass "
             "--pairs=identity, or more data"
+        )
+    if pairs == "any" and first_view_probability:
+        raise RankPoseError(
+            "first_view_probability: expected 0 with pairs of any two faces, received "
+            f"{first_view_probability}; pass --pairs=identity, or leave it out"
         )
     return pairs == "any"
 
