@@ -1,0 +1,112 @@
+"""Which held-out pairs a model puts in the wrong order: how far apart their labels are.
+
+The ranking loss (BMVC 2020, equation (5)) works on pairs in the wrong order alone. Where the labels
+of such a pair are nearly equal, a small error turns them round, and a picture hardly tells.
+"""
+
+import numpy as np
+
+from rankpose_tf import losses, model
+from rankpose_tf.data import pairs, records
+from rankpose_tf.errors import RankPoseError
+
+# Differences of two labels, degrees.
+EDGES = (0, 2, 5, 10, 20, 360)
+
+
+def measure(path, data, validation_identities=200, batch_size=64):
+    """Order of the pairs that validation is over, by the difference of their labels.
+
+    Args:
+      path: workdir or .keras file, trained on `data`.
+      data: prepared shards.
+      validation_identities: how many the model's training held out.
+      batch_size: pairs at once.
+
+    Returns:
+      Dict: "ordered" (share of (pair, angle) in the order of the labels, equal labels left out, as
+      `losses.OrderAccuracy`), "by_angle" (the same for yaw, pitch, roll) and "by_difference", a
+      list of dicts: from, to (degrees), share (of all), share_of_wrong, ordered; None where there
+      is nothing to share.
+
+    Raises:
+      RankPoseError: where nothing is held out, or no label differs.
+    """
+    threshold = pairs.held_out_threshold(records.read_identity_table(data), validation_identities)
+    if threshold < 0:
+        raise RankPoseError("validation_identities: expected 1 or more, received 0")
+    network, about = model.load_model(path)
+    stream = pairs.validation_pairs(
+        data,
+        input_size=about["input_size"],
+        batch_size=batch_size,
+        threshold=threshold,
+        crop_scale=about["crop_scale"],
+    )
+    true, predicted = [], []
+    for views, pose in stream:
+        true.append(pose.numpy())
+        predicted.append(np.stack([network(view, training=False) for view in views], axis=1))
+    return summarise(np.degrees(np.concatenate(true)), np.degrees(np.concatenate(predicted)))
+
+
+def summarise(true, predicted):
+    """What `measure` gives, of poses.
+
+    Args:
+      true: (N, 2, 3) degrees.
+      predicted: (N, 2, 3) degrees.
+    """
+    difference = true[:, 1] - true[:, 0]
+    right = np.sign(difference) == np.sign(predicted[:, 1] - predicted[:, 0])
+    differs = difference != 0
+    if not differs.any():
+        raise RankPoseError("data: no two views of a held-out identity differ in their labels")
+    wrong = differs & ~right
+    rows = []
+    for low, high in zip(EDGES, EDGES[1:], strict=False):
+        inside = differs & (np.abs(difference) >= low) & (np.abs(difference) < high)
+        rows.append(
+            {
+                "from": low,
+                "to": high,
+                "share": _share(inside, differs),
+                "share_of_wrong": _share(inside & wrong, wrong),
+                "ordered": _share(inside & right, inside),
+            }
+        )
+    return {
+        "ordered": _share(right & differs, differs),
+        "by_angle": {
+            angle: _share((right & differs)[:, column], differs[:, column])
+            for column, angle in enumerate(losses.ANGLES)
+        },
+        "by_difference": rows,
+    }
+
+
+def _share(part, whole):
+    return float(part.sum() / whole.sum()) if whole.any() else None
+
+
+def table(found):
+    """Markdown of what `measure` gives.
+
+    Args:
+      found: from `measure`.
+    """
+    lines = [
+        "| labels apart, degrees | share of all, % | share of the wrong order, % | in order, % |",
+        "|---|---|---|---|",
+    ]
+    for row in found["by_difference"]:
+        apart = f"{row['from']} to {row['to']}" if row["to"] < 360 else f"{row['from']} and over"
+        cells = (row["share"], row["share_of_wrong"], row["ordered"])
+        lines.append(f"| {apart} | {' | '.join(map(_percent, cells))} |")
+    angles = (f"{angle} {_percent(share)}" for angle, share in found["by_angle"].items())
+    lines += ["", f"In order: {_percent(found['ordered'])}% ({', '.join(angles)})."]
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share):
+    return "-" if share is None else f"{100 * share:.1f}"

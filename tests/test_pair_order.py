@@ -1,0 +1,60 @@
+"""Order of pairs by the difference of their labels: counted by hand, and as training counts it."""
+
+import numpy as np
+import pytest
+
+from rankpose_tf import losses, model, pair_order
+from rankpose_tf.data import pairs, records
+from rankpose_tf.errors import RankPoseError
+
+
+def poses(differences):
+    """(N, 2, 3): views whose labels differ by (N, 3)."""
+    differences = np.asarray(differences, np.float32)
+    return np.stack([np.zeros_like(differences), differences], axis=1)
+
+
+def test_shares_are_those_counted_by_hand():
+    true = poses([[1, 30, 0], [-1, -30, 3]])
+    predicted = poses([[-2, 5, 9], [-1, 4, 2]])
+    # Right: yaw of the second, pitch of the first, roll of the second; equal labels are left out.
+    found = pair_order.summarise(true, predicted)
+    assert found["ordered"] == pytest.approx(3 / 5)
+    assert found["by_angle"] == {"yaw": 0.5, "pitch": 0.5, "roll": 1.0}
+    rows = {row["from"]: row for row in found["by_difference"]}
+    assert rows[0] == {"from": 0, "to": 2, "share": 0.4, "share_of_wrong": 0.5, "ordered": 0.5}
+    assert rows[2]["share"] == 0.2 and rows[2]["ordered"] == 1 and rows[2]["share_of_wrong"] == 0
+    assert rows[20]["share"] == 0.4 and rows[20]["share_of_wrong"] == 0.5
+    assert rows[10]["share"] == 0 and rows[10]["ordered"] is None
+
+
+def test_a_perfect_model_has_no_wrong_order_to_share():
+    found = pair_order.summarise(poses([[1, 2, 3]]), poses([[1, 2, 3]]))
+    assert found["ordered"] == 1
+    assert {row["share_of_wrong"] for row in found["by_difference"]} == {None}
+    assert "| 0 to 2 | 33.3 | - | 100.0 |" in pair_order.table(found)
+
+
+def test_labels_that_are_all_equal_are_an_error():
+    with pytest.raises(RankPoseError, match="no two views of a held-out identity differ"):
+        pair_order.summarise(poses([[0, 0, 0]]), poses([[1, 2, 3]]))
+
+
+def test_the_share_is_the_one_that_training_reports(small_model, prepared):
+    found = pair_order.measure(small_model, prepared, validation_identities=5, batch_size=7)
+    network, _ = model.load_model(small_model)
+    threshold = pairs.held_out_threshold(records.read_identity_table(prepared), 5)
+    metric = losses.OrderAccuracy()
+    for views, pose in pairs.validation_pairs(
+        prepared, input_size=32, batch_size=4, threshold=threshold
+    ):
+        metric.update_state(pose, np.stack([network(view) for view in views], axis=1))
+    assert found["ordered"] == pytest.approx(float(metric.result()), abs=1e-6)
+    shares = [row["share"] for row in found["by_difference"]]
+    assert sum(shares) == pytest.approx(1)
+    assert len(pair_order.table(found).splitlines()) == 2 + len(shares) + 2
+
+
+def test_nothing_held_out_is_named(small_model, prepared):
+    with pytest.raises(RankPoseError, match="validation_identities: expected 1 or more"):
+        pair_order.measure(small_model, prepared, validation_identities=0)
