@@ -24,8 +24,8 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
       batch_size: pictures at once.
 
     Returns:
-      JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views,
-      images and mae of the pictures as they were taken (None where no name tells).
+      JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views, the
+      same of the pictures as they were taken (None where no name tells).
     """
     network, about = model.load_model(path)
     table = records.read_identity_table(data)
@@ -38,7 +38,8 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
     figures = metrics.summarise(true, predicted, names)
     first = np.array([pathlib.PurePath(name).stem.endswith("_0") for name in names])
     taken = metrics.summarise(true[first], predicted[first]) if first.any() else None
+    shown = ("images", "mae", "by_yaw")
     return {
-        **{key: figures[key] for key in ("images", "mae", "by_yaw")},
-        "first_views": taken and {key: taken[key] for key in ("images", "mae")},
+        **{key: figures[key] for key in shown},
+        "first_views": taken and {key: taken[key] for key in shown},
     }

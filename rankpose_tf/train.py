@@ -90,6 +90,7 @@ _AUGMENTATION = [
     flags.DEFINE_float("rotation_probability", 0.0, "Turn a view and its label.", 0.0, 1.0),
     flags.DEFINE_float("rotation_degrees", 20.0, "Largest turn in the plane.", 0.0, 180.0),
     flags.DEFINE_float("flip_probability", 0.0, "Mirror the pair and its labels.", 0.0, 1.0),
+    flags.DEFINE_float("fill_probability", 0.0, "Fill black areas with colours.", 0.0, 1.0),
     flags.DEFINE_float("brightness_probability", 0.0, "Brightness.", 0.0, 1.0),
     flags.DEFINE_float("brightness", 0.1, "Largest change, share of the range.", 0.0, 1.0),
     flags.DEFINE_float("contrast_probability", 0.0, "Contrast.", 0.0, 1.0),

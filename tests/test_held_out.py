@@ -37,6 +37,7 @@ def test_figures_are_those_of_the_held_out_views_alone(small_model, prepared):
     np.testing.assert_allclose(
         found["first_views"]["mae"]["mean"], errors[first].mean(), rtol=1e-4
     )
+    assert sum(part["images"] for part in found["first_views"]["by_yaw"]) == 5
 
 
 def test_without_names_that_tell_there_are_no_first_views(small_model, tmp_path):

@@ -23,6 +23,7 @@ STRONG = {
     "rotation_probability": 0.5,
     "rotation_degrees": 30.0,
     "flip_probability": 0.5,
+    "fill_probability": 0.5,
     "brightness_probability": 0.5,
     "brightness": 0.2,
     "contrast_probability": 0.5,

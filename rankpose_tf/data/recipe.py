@@ -2,12 +2,12 @@
 
 The paper's standard pipeline is random crop, random scale, Gaussian noise and Gaussian blur (BMVC
 2020, section 4.1), without figures; the flags of `rankpose_tf.train` hold ours. Rotation, flip,
-brightness, contrast, grey and erasing are off in the paper's recipe.
+filling, brightness, contrast, grey and erasing are off in the paper's recipe.
 """
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, erasing, rotation
+from rankpose_tf.data import augment, erasing, filling, rotation
 
 
 def augment_pair(
@@ -92,6 +92,7 @@ def _change_looks(
     view,
     seed,
     *,
+    fill_probability=0.0,
     blur_probability=0.0,
     blur_sigma=0.0,
     noise_probability=0.0,
@@ -119,7 +120,8 @@ def _change_looks(
     Returns:
       (H, W, 3), 0..255.
     """
-    seeds = tf.unstack(tf.random.split(seed, 6))
+    seeds = tf.unstack(tf.random.split(seed, 7))
+    view = filling.random_fill(view, seeds[6], fill_probability)
     view = augment.random_grey(view, seeds[0], grey_probability)
     view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
     view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
