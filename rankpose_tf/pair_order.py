@@ -30,7 +30,7 @@ def measure(path, data, validation_identities=200, batch_size=64):
       is nothing to share.
 
     Raises:
-      RankPoseError: where nothing is held out, or no label differs.
+      RankPoseError: where nothing is held out, or nothing held out is a pair with an order.
     """
     threshold = pairs.held_out_threshold(records.read_identity_table(data), validation_identities)
     if threshold < 0:
@@ -47,6 +47,11 @@ def measure(path, data, validation_identities=200, batch_size=64):
     for views, pose in stream:
         true.append(pose.numpy())
         predicted.append(np.stack([network(view, training=False) for view in views], axis=1))
+    if not true:
+        raise RankPoseError(
+            f"data: none of {validation_identities} held-out identities of {str(data)!r} has two "
+            "usable views; pass the set that the model was trained on"
+        )
     return summarise(np.degrees(np.concatenate(true)), np.degrees(np.concatenate(predicted)))
 
 

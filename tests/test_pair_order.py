@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from rankpose_tf import losses, model, pair_order
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, records, synthetic
 from rankpose_tf.errors import RankPoseError
+from tests.conftest import write_prepared
 
 
 def poses(differences):
@@ -58,3 +59,9 @@ def test_the_share_is_the_one_that_training_reports(small_model, prepared):
 def test_nothing_held_out_is_named(small_model, prepared):
     with pytest.raises(RankPoseError, match="validation_identities: expected 1 or more"):
         pair_order.measure(small_model, prepared, validation_identities=0)
+
+
+def test_a_set_without_pairs_is_named(small_model, tmp_path):
+    write_prepared(tmp_path, [list(synthetic.identities(6, views=1, seed=1, size=48))], records)
+    with pytest.raises(RankPoseError, match="none of 3 held-out identities .* has two usable"):
+        pair_order.measure(small_model, tmp_path, validation_identities=3)
