@@ -28,6 +28,14 @@ def prepared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def table(prepared):
+    """Rows of the identities of `prepared`."""
+    from rankpose_tf.data import records
+
+    return records.read_identity_table(prepared)
+
+
+@pytest.fixture(scope="session")
 def small_model(tmp_path_factory):
     """Workdir with an untrained compact model of 32 px whose answers depend on its input.
 

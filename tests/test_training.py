@@ -223,8 +223,9 @@ def test_a_limit_of_yaw_trains_on_fewer_identities_and_validates_all_views(prepa
     assert result["held_out"]["images"] == 4 * 4
 
 
-def test_few_training_identities_and_any_pairs_reach_the_data_and_the_result(
-    prepared, tmp_path, monkeypatch
+@pytest.mark.parametrize("choice", [{"pairs": "any"}, {"first_view_probability": 0.75}])
+def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_result(
+    prepared, tmp_path, monkeypatch, choice
 ):
     asked = []
     made = pairs.training_pairs
@@ -234,12 +235,13 @@ def test_few_training_identities_and_any_pairs_reach_the_data_and_the_result(
         return made(*arguments, **options)
 
     monkeypatch.setattr(training.pair_streams, "training_pairs", recorded)
-    options = {**SMALL, "training_identities": 6, "pairs": "any", "steps_per_epoch": 2}
+    options = {**SMALL, "training_identities": 6, "steps_per_epoch": 2, **choice}
     result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
-    assert result["training_identities"] == 6 and result["pairs"] == "any"
+    assert result["training_identities"] == 6 and choice.items() <= result.items()
     assert result["held_out"]["images"] == 4 * 4
     for options in asked:
-        assert options["pairs"] == "any" and len(options["chosen"]) == options["round_length"] == 6
+        assert choice.items() <= options.items()
+        assert len(options["chosen"]) == options["round_length"] == 6
 
 
 @pytest.mark.parametrize(

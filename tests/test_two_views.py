@@ -61,15 +61,3 @@ def test_a_stream_holds_the_first_views_of_its_identities(prepared):
 def test_a_probability_out_of_range_is_named(probability):
     with pytest.raises(RankPoseError, match="first_view_probability: expected a number from 0"):
         two_views.draw(tf.constant(USABLE, tf.int64), (0, 1), probability)
-
-
-def test_any_two_faces_have_no_first_view_to_ask_for(prepared):
-    with pytest.raises(RankPoseError, match="first_view_probability: expected 0 with pairs of any"):
-        pairs.training_pairs(
-            prepared,
-            input_size=32,
-            batch_size=2,
-            round_length=4,
-            pairs="any",
-            first_view_probability=0.5,
-        )

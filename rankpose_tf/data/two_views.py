@@ -33,14 +33,18 @@ def draw(usable, seed, first_view_probability=0.0):
         )
     count = tf.size(usable, out_type=tf.int64)
     draws = tf.unstack(tf.random.split(seed, 4))
-    first = tf.random.stateless_uniform((), draws[0], maxval=count, dtype=tf.int64)
-    step = tf.random.stateless_uniform((), draws[1], minval=1, maxval=count, dtype=tf.int64)
+    first = _whole_number(draws[0], 0, count)
+    step = _whole_number(draws[1], 1, count)
     positions = tf.stack([first, (first + step) % count])
     if first_view_probability:
-        # The generator is named, because the default one differs between devices.
         chance = tf.random.stateless_uniform((), draws[2], alg="philox")
-        swapped = tf.random.stateless_uniform((), draws[3], maxval=2, dtype=tf.int32)
+        swapped = _whole_number(draws[3], 0, 2)
         # Both slots see the first view alike: each is a batch of its own to the network.
         with_first = tf.roll(tf.stack([tf.zeros_like(step), step]), swapped, axis=0)
         positions = tf.where(chance < first_view_probability, with_first, positions)
     return tf.gather(usable, positions)
+
+
+def _whole_number(seed, low, high):
+    """From `low` to `high` - 1; the generator is named, for the default differs between devices."""
+    return tf.random.stateless_uniform((), seed, low, high, tf.int64, alg="philox")
