@@ -161,8 +161,9 @@ class _Run:
             threads=min(8, os.cpu_count() or 1),
             most=2 * self._batch_size,
         )
-        judged = pipeline.poses(items, self._estimator, self._batch_size)
-        with tqdm.tqdm(total=len(sources), unit="picture", disable=self._hide_bars) as bar:
+        bar = tqdm.tqdm(total=len(sources), unit="picture", disable=self._hide_bars)
+        with contextlib.closing(items), bar:
+            judged = pipeline.poses(items, self._estimator, self._batch_size)
             for source, (item, angles) in zip(sources, judged, strict=True):
                 self._keep(item, angles, range(len(angles)))
                 self.summary.pictures += item.reason is None
@@ -209,7 +210,7 @@ class _Run:
         items, batch_size = self._looked_at(source, frames)
         name = pathlib.Path(source.name).name
         bar = tqdm.tqdm(total=frames.frames, unit="frame", desc=name, disable=self._hide_bars)
-        with bar:
+        with contextlib.closing(items), bar:
             for item, angles in pipeline.poses(items, self._estimator, batch_size):
                 angles, numbers = _tracked(tracked, item, angles)
                 self._keep(item, angles, numbers)
@@ -226,7 +227,7 @@ class _Run:
         items = (pipeline.Item(source.path, *frame) for frame in frames)
         if source.kind == CAMERA:
             # Its frames would only wait: they are looked at as they come, one by one.
-            return map(self._look, items), 1
+            return (self._look(item) for item in items), 1
         most = 2 * self._batch_size
         items = pipeline.looked_at_ahead(items, lambda item: item, self._look, 1, most)
         return items, self._batch_size

@@ -1,6 +1,11 @@
 """Work of which the next results are made by threads while the last is used, in bounded memory."""
 
 import threading
+import time
+
+# An interpreter that ends under a thread inside TensorFlow or OpenCV aborts, so threads are waited
+# for; but not for ever, since one may be reading from a pipe that nobody writes to.
+_SECONDS_TO_END = 10.0
 
 
 def read_ahead(items, read, weigh, threads=2, most=64, budget=200_000_000):
@@ -9,6 +14,7 @@ def read_ahead(items, read, weigh, threads=2, most=64, budget=200_000_000):
     Threads take items in turn and stop taking while the results that nobody has fetched are
     `most` in number or weigh `budget`; at most `threads` results more than that are ever held.
     What an iterator of items does in `next` is ahead of time too, one call after the other.
+    When the generator is closed, the threads have ended, and items that are a generator are closed.
 
     Args:
       items: iterable.
@@ -22,12 +28,28 @@ def read_ahead(items, read, weigh, threads=2, most=64, budget=200_000_000):
       The results. What `items` or `read` raises is raised in the result's place, and ends it.
     """
     work = _Work(iter(items), read, weigh, most, budget)
-    for number in range(threads):
-        threading.Thread(target=work.run, name=f"read-ahead-{number}", daemon=True).start()
+    started = [
+        threading.Thread(target=work.run, name=f"read-ahead-{number}", daemon=True)
+        for number in range(threads)
+    ]
+    for thread in started:
+        thread.start()
     try:
         yield from work.results()
     finally:
         work.stop()
+        if _all_end(started) and hasattr(items, "close"):
+            items.close()
+
+
+def _all_end(threads):
+    """Waits for the threads; False if not all of them ended in time."""
+    deadline = time.monotonic() + _SECONDS_TO_END
+    for thread in threads:
+        # The garbage collector may close a generator from any thread, one of these too.
+        if thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 class _Work:

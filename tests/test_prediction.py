@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import threading
 import time
 
 import cv2
@@ -195,6 +196,23 @@ def test_stopped_and_resumed_it_ends_with_the_same_file(folder, tmp_path, suffix
     assert parts.read_bytes() == whole.read_bytes()
     if stop > 4:
         assert sum(estimator.batches) < 9
+
+
+@pytest.mark.parametrize("named", ["many", "film.mp4"])
+def test_no_thread_is_left_by_an_interrupt(tmp_path, named):
+    for index in range(30):
+        save(tmp_path / "many" / f"{index}.png", scene([(5, 10, (100, 100))]))
+    film(tmp_path / "film.mp4")
+
+    class Stopped(KnownEstimator):
+        def predict_crops(self, crops):
+            raise KeyboardInterrupt
+
+    # What is caught holds the frames of the run, as the command's own handler does.
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(tmp_path / named, Stopped(), out=tmp_path / "poses.csv", batch_size=2)
+    assert caught.value
+    assert not [one for one in threading.enumerate() if one.name.startswith("read-ahead")]
 
 
 def film(path, count=12):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from rankpose_tf import readahead
 from rankpose_tf.readahead import read_ahead
 
 
@@ -86,14 +87,53 @@ def test_an_error_of_the_items_themselves_comes_after_what_they_gave():
     assert found == list(range(4))
 
 
-def test_after_it_is_closed_the_threads_end():
+def started_by(action):
+    """What `action` returns, and the threads that it left."""
     before = set(threading.enumerate())
-    results = read_ahead(iter(int, 1), int, ones, threads=4, most=3)
-    next(results)
+    result = action()
     # Those of another test may end meanwhile: a count would not tell.
-    started = set(threading.enumerate()) - before
+    return result, set(threading.enumerate()) - before
+
+
+def test_after_it_is_closed_the_threads_have_ended():
+    inside = threading.Event()
+
+    def read(item):
+        inside.set()
+        time.sleep(0.3)
+        return item
+
+    results = read_ahead(range(100), read, ones, threads=4, most=3)
+    _, started = started_by(lambda: next(results))
     assert len(started) == 4
+    inside.clear()
+    assert inside.wait(timeout=10)
     results.close()
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_closing_the_last_of_several_ends_the_threads_of_all():
+    first = read_ahead(iter(int, 1), int, ones, threads=3, most=2)
+    second = read_ahead(first, int, ones, threads=1, most=2)
+    _, started = started_by(lambda: next(second))
+    assert len(started) == 4
+    second.close()
+    assert not any(thread.is_alive() for thread in started)
+
+
+def test_a_thread_that_does_not_end_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(readahead, "_SECONDS_TO_END", 0.1)
+    go_on = threading.Event()
+
+    def items():
+        yield 1
+        go_on.wait(timeout=60)
+
+    results = read_ahead(items(), int, ones, threads=2)
+    _, started = started_by(lambda: next(results))
+    results.close()
+    assert any(thread.is_alive() for thread in started)
+    go_on.set()
     for thread in started:
         thread.join(timeout=10)
         assert not thread.is_alive()
