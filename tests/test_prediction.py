@@ -1,4 +1,4 @@
-"""Runs over made-up pictures and videos, with an estimator and a detector that are known."""
+"""Runs over made-up pictures, with an estimator and a detector that are known."""
 
 import os
 import pathlib
@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import annotated, inputs, prediction, results, video
+from rankpose_tf import annotated, inputs, prediction, results
 from rankpose_tf.errors import RankPoseError
 from rankpose_tf.pose import Pose
-from rankpose_tf.smoothing import RotationSmoother
 
 SIDE = 8
 
@@ -169,6 +168,15 @@ def test_a_pose_that_is_not_finite_is_a_row_with_its_reason(tmp_path):
     assert row.box == (5, 10, 25, 30)
 
 
+def test_a_film_that_cannot_be_read_is_a_row_and_the_run_goes_on(tmp_path, folder):
+    (folder / "4.mp4").write_bytes(b"no video")
+    summary = run(folder, out=tmp_path / "poses.csv")
+    assert summary.failed == 2
+    kept = rows(tmp_path / "poses.csv")
+    assert [row.reason for row in kept if "mp4" in row.path] == ["can't be opened as a video"]
+    assert kept[-1].path == str(folder / "8.png")
+
+
 def test_too_many_pixels_are_a_reason(tmp_path):
     save(tmp_path / "faces" / "a.png", scene([]))
     assert run(tmp_path / "faces", out=tmp_path / "poses.csv", max_pixels=4799).failed == 1
@@ -198,11 +206,8 @@ def test_stopped_and_resumed_it_ends_with_the_same_file(folder, tmp_path, suffix
         assert sum(estimator.batches) < 9
 
 
-@pytest.mark.parametrize("named", ["many", "film.mp4"])
-def test_no_thread_is_left_by_an_interrupt(tmp_path, named):
-    for index in range(30):
-        save(tmp_path / "many" / f"{index}.png", scene([(5, 10, (100, 100))]))
-    film(tmp_path / "film.mp4")
+def threads_left_by_an_interrupt(named, out):
+    """The threads that read ahead and are there after a run over `named` was interrupted."""
 
     class Stopped(KnownEstimator):
         def predict_crops(self, crops):
@@ -210,82 +215,15 @@ def test_no_thread_is_left_by_an_interrupt(tmp_path, named):
 
     # What is caught holds the frames of the run, as the command's own handler does.
     with pytest.raises(KeyboardInterrupt) as caught:
-        run(tmp_path / named, Stopped(), out=tmp_path / "poses.csv", batch_size=2)
+        run(named, Stopped(), out=out, batch_size=2)
     assert caught.value
-    assert not [one for one in threading.enumerate() if one.name.startswith("read-ahead")]
+    return [one for one in threading.enumerate() if one.name.startswith("read-ahead")]
 
 
-def film(path, count=12):
-    """A face that moves to the right by a pixel a frame, and is hidden in frame 5."""
-    with video.writer(path, 25.0) as write:
-        for index in range(count):
-            write(scene([] if index == 5 else [(5 + index, 10, (100, 100))]))
-    return path
-
-
-def test_a_video_has_a_row_a_frame_and_a_face_keeps_its_number(tmp_path):
-    summary = run(film(tmp_path / "film.mp4"), out=tmp_path / "poses.csv", batch_size=5)
-    kept = rows(tmp_path / "poses.csv")
-    assert [row.frame for row in kept] == list(range(12))
-    np.testing.assert_allclose([row.time for row in kept], np.arange(12) / 25, atol=1e-3)
-    assert [row.face for row in kept] == [0] * 5 + [None] + [0] * 6
-    assert kept[5].reason == "no face found"
-    assert (summary.frames, summary.faces, summary.without_face) == (12, 11, 1)
-
-
-def test_smoothing_is_that_of_the_filter_and_can_be_left_out(tmp_path):
-    path = film(tmp_path / "film.mp4")
-    run(path, out=tmp_path / "raw.jsonl", smoothing=False)
-    run(path, out=tmp_path / "smooth.jsonl")
-    raw, smooth = rows(tmp_path / "raw.jsonl"), rows(tmp_path / "smooth.jsonl")
-    smoother = RotationSmoother()
-    for before, after in zip(raw, smooth, strict=True):
-        if before.angles is not None:
-            expected = smoother.filter(before.angles, before.time)
-            np.testing.assert_allclose(after.angles, expected, atol=1e-3)
-    assert any(before.angles != after.angles for before, after in zip(raw, smooth, strict=True))
-
-
-def test_a_drawn_video_keeps_its_rate_size_and_frames(tmp_path):
-    path = film(tmp_path / "film.mp4")
-    run(path, out=tmp_path / "poses.csv", draw="cube", draw_dir=tmp_path / "drawn")
-    before, after = (video.Video(str(p)) for p in (path, tmp_path / "drawn" / "film.mp4"))
-    assert (after.rate, after.frames) == (before.rate, before.frames)
-    changed = [
-        np.abs(one.image.astype(int) - two.image).max()
-        for one, two in zip(before, after, strict=True)
-    ]
-    assert min(changed[:5] + changed[6:]) > 100
-    assert changed[5] < 60
-
-
-def test_a_film_that_cannot_be_read_is_a_row_and_the_run_goes_on(tmp_path, folder):
-    (folder / "4.mp4").write_bytes(b"no video")
-    summary = run(folder, out=tmp_path / "poses.csv")
-    assert summary.failed == 2
-    kept = rows(tmp_path / "poses.csv")
-    assert [row.reason for row in kept if "mp4" in row.path] == ["can't be opened as a video"]
-    assert kept[-1].path == str(folder / "8.png")
-
-
-def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
-    class Camera:
-        rate, frames = 20.0, None
-
-        def __init__(self, source, max_pixels):
-            assert source == 0
-
-        def __iter__(self):
-            for index in range(6):
-                yield video.Frame(index, index / 20, scene([(5, 10, (100, 100))]))
-            raise KeyboardInterrupt
-
-    original = video.Video
-    monkeypatch.setattr(video, "Video", Camera)
-    summary = run(["0"], out=tmp_path / "poses.csv", draw="axes", draw_dir=tmp_path / "drawn")
-    assert summary.frames == 6
-    assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
-    assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6
+def test_no_thread_is_left_by_an_interrupt(tmp_path):
+    for index in range(30):
+        save(tmp_path / "many" / f"{index}.png", scene([(5, 10, (100, 100))]))
+    assert not threads_left_by_an_interrupt(tmp_path / "many", tmp_path / "poses.csv")
 
 
 @pytest.mark.parametrize(
