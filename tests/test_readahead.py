@@ -96,18 +96,20 @@ def started_by(action):
 
 
 def test_after_it_is_closed_the_threads_have_ended():
-    inside = threading.Event()
+    inside, go_on = threading.Event(), threading.Event()
 
     def read(item):
-        inside.set()
-        time.sleep(0.3)
+        if item > 0:
+            inside.set()
+            go_on.wait(timeout=60)
         return item
 
     results = read_ahead(range(100), read, ones, threads=4, most=3)
     _, started = started_by(lambda: next(results))
     assert len(started) == 4
-    inside.clear()
-    assert inside.wait(timeout=10)
+    assert inside.wait(timeout=60)
+    # The threads that are inside come back only when it is being closed.
+    threading.Timer(0.3, go_on.set).start()
     results.close()
     assert not any(thread.is_alive() for thread in started)
 
