@@ -1,5 +1,6 @@
 """The load test of a server, and its command."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -87,22 +88,27 @@ def test_latencies_are_percentiles_in_milliseconds(server, images, monkeypatch):
 
 
 def test_clients_ask_at_once(server, images):
-    lock, now, most = threading.Lock(), [0], [0]
+    lock, now, most, calls = threading.Lock(), [0], [0], itertools.count()
+    meeting = threading.Barrier(4)
 
     def before():
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.02)
+            number = next(calls)
+        # After the check before the measurement, the clients' first requests wait for each other.
+        if 0 < number < 5:
+            meeting.wait(timeout=60)
         with lock:
             now[0] -= 1
 
     server.core.before = before
-    measure(server, images, clients=(4,))
+    measure(server, images, clients=(4,), deadline=90)
     assert most == [4]
 
 
-def test_errors_are_counted_by_status_and_have_no_latency(server, images):
+def test_errors_are_counted_by_status_and_have_no_latency(server, images, monkeypatch):
+    monkeypatch.setattr(load_test, "_PAUSE_AFTER_ERROR", 0)
     calls = []
 
     def before():
@@ -111,7 +117,7 @@ def test_errors_are_counted_by_status_and_have_no_latency(server, images):
             raise Failed(*((14, "full") if len(calls) % 2 else (8, "no memory")))
 
     server.core.before = before
-    (row,) = measure(server, images, seconds=0.4)
+    (row,) = measure(server, images, seconds=1)
     assert set(row.errors) == {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
     assert sum(row.errors.values()) == len(calls) - 2
     assert (row.requests, row.p50, row.p99, row.pictures_per_second) == (0, None, None, 0)
@@ -128,7 +134,8 @@ def test_a_server_that_hangs_ends_in_time(server, images):
 
     def before():
         calls.append(1)
-        if len(calls) > 5:
+        # The check and the first request of each client are answered.
+        if len(calls) > 3:
             answer.wait(30)
 
     server.core.before = before

@@ -55,7 +55,8 @@ def test_ctrl_c_leaves_a_file_that_resume_completes(tmp_path, small_model):
     image = save(tmp_path / "noise.png", generator.integers(0, 255, (600, 600, 3), np.uint8))
     folder, out = tmp_path / "crops", tmp_path / "poses.jsonl"
     folder.mkdir()
-    for index in range(150):
+    count = 600
+    for index in range(count):
         os.link(image, folder / f"{index:03}.png")
     line = [sys.executable, "-m", "rankpose_tf.predict", f"--model={small_model}", "--crops"]
     line += [f"--input={folder}", f"--out={out}", "--batch_size=4"]
@@ -77,13 +78,13 @@ def test_ctrl_c_leaves_a_file_that_resume_completes(tmp_path, small_model):
     assert running.returncode == 130, said
     assert "--resume goes on from here" in said
     stopped = rows(out)
-    assert 0 < len(stopped) < 150
+    assert 0 < len(stopped) < count
     assert out.read_bytes().endswith(b"\n")
     done = command("--crops", f"--input={folder}", f"--out={out}", "--resume", model=small_model)
     assert done.returncode == 0, done.stderr
     kept = rows(out)
     assert kept[: len(stopped) - 1] == stopped[:-1]
-    assert [row.path for row in kept] == [str(folder / f"{index:03}.png") for index in range(150)]
+    assert [row.path for row in kept] == [str(folder / f"{index:03}.png") for index in range(count)]
 
 
 def test_flags_that_contradict_are_told_before_the_model_is_loaded(tmp_path):

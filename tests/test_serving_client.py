@@ -108,18 +108,23 @@ def test_order_is_kept_over_many_requests(connect, server):
 
 
 def test_requests_under_way_are_bounded_and_more_than_one(connect, server):
-    lock, now, most = threading.Lock(), [0], [0]
+    lock, now, most, calls = threading.Lock(), [0], [0], itertools.count()
+    meeting = threading.Barrier(3)
 
     def before():
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
-        time.sleep(0.05)
+            number = next(calls)
+        # The first three wait for each other: a busy machine may start them one by one.
+        if number < 3:
+            meeting.wait(timeout=60)
+        time.sleep(0.01)
         with lock:
             now[0] -= 1
 
     server.core.before = before
-    connect(max_pictures=1, concurrency=3).predict(numbers(12))
+    connect(max_pictures=1, concurrency=3).predict(numbers(12), deadline=90)
     assert most == [3]
 
 
