@@ -9,6 +9,7 @@ start if one fails. It takes one model and has no TLS, no reload and no metrics.
 
 import argparse
 import concurrent.futures
+import functools
 import http.server
 import pathlib
 import sys
@@ -213,7 +214,9 @@ class Server:
         self._rest = http.server.ThreadingHTTPServer(("127.0.0.1", rest_port), handler)
         self._rest.daemon_threads = True
         self.rest_address = f"127.0.0.1:{self._rest.server_port}"
-        threading.Thread(target=self._rest.serve_forever, daemon=True).start()
+        # `stop` waits for one look at whether to go on.
+        serve = functools.partial(self._rest.serve_forever, poll_interval=0.02)
+        threading.Thread(target=serve, daemon=True).start()
 
     def stop(self):
         self._grpc.stop(grace=None).wait()

@@ -32,19 +32,12 @@ from tests.session_loader import Failed
 UNAVAILABLE, INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 14, 3, 8
 
 
-@pytest.fixture(scope="module")
-def running():
-    server = Server(NumberSession())
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def server(running):
-    running.core.before = lambda: None
-    running.core.session.sizes.clear()
-    yield running
-    running.core.before = lambda: None
+def server():
+    """Of one test: what a hanging test has asked for late is not counted by the next."""
+    own = Server(NumberSession())
+    yield own
+    own.stop()
 
 
 @pytest.fixture(params=["grpc", "rest"])
