@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 __all__ = ["Pose", "PoseEstimator", "load"]
 
 _HOMES = {
-    "Pose": "rankpose_tf.pose",
+    "Pose": "rankpose_tf.core.pose",
     "PoseEstimator": "rankpose_tf.estimator",
     "load": "rankpose_tf.loading",
 }

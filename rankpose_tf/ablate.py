@@ -9,9 +9,10 @@ import pathlib
 
 from absl import flags
 
-from rankpose_tf import ablation, ablation_plan, ablation_table, command
+from rankpose_tf import ablation, ablation_plan, ablation_table
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, to train on.")
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Folder made by rankpose_tf.prepare, to test on.")

@@ -17,9 +17,9 @@ import sys
 import tqdm
 from absl import logging
 
-from rankpose_tf import files
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 try:
     import fcntl

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 # What would make one cell better trained than another, or another run altogether.
 OF_THE_RECIPE = (

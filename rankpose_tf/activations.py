@@ -16,7 +16,7 @@ import zipfile
 import keras
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.model import load_model, single_image_model
 
 _STAGE_END = re.compile(r"(?:conv|stage)(\d+)_block(\d+)_out")

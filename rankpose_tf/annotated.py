@@ -5,9 +5,9 @@ import pathlib
 import cv2
 import numpy as np
 
-from rankpose_tf import draw as drawing
-from rankpose_tf import files, pictures
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import draw as drawing
+from rankpose_tf.core import files, pictures
+from rankpose_tf.core.errors import RankPoseError
 
 DRAWINGS = ("axes", "cube", "none")
 SHEET_SUFFIXES = (".png", ".jpg")

@@ -11,8 +11,8 @@ import sys
 
 from absl import flags
 
-from rankpose_tf import command, files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import command, files
+from rankpose_tf.core.errors import RankPoseError
 
 _SERVERS = flags.DEFINE_list(
     "servers", [], "serving: NAME=HOST:PORT (gRPC) or NAME=http://HOST:PORT (REST), ..."

@@ -14,7 +14,7 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.tracking import overlaps
 
 SIZE = 128

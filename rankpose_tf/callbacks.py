@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf import draw, files
+from rankpose_tf.core import draw, files
 from rankpose_tf.model import save_model, single_image_model
 
 MONITORED = "val_mae"

@@ -6,9 +6,10 @@ import pathlib
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from rankpose_tf import evaluation, metrics, pose, protocols
+from rankpose_tf import evaluation, metrics, protocols
+from rankpose_tf.core import pose
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import load_model, read_description
 
 CROP_SCALES = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
@@ -145,7 +146,7 @@ def in_order(angles, order):
     """The same rotations, as angles of another order of turns.
 
     Args:
-      angles: (N, 3) degrees; yaw, pitch, roll of R = Rx Ry Rz, as `rankpose_tf.pose`.
+      angles: (N, 3) degrees; yaw, pitch, roll of R = Rx Ry Rz, as `rankpose_tf.core.pose`.
       order: SciPy's letters for the transposed rotation, x pitch, y yaw, z roll; "ZYX" is ours.
 
     Returns:

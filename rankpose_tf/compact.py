@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _STEM = 24
 # Width and number of residual blocks of each stage; every stage halves the picture.

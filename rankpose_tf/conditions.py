@@ -7,8 +7,9 @@ import pathlib
 
 from absl import flags
 
-from rankpose_tf import changed_crops, command, files, shipped
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import changed_crops, shipped
+from rankpose_tf.core import command, files
+from rankpose_tf.core.errors import RankPoseError
 
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir or .keras file; the model of the package if not given."

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 # The rule is fitted on faces; on something else its points may lie anywhere.
 _SHIFT_LIMIT = 0.3

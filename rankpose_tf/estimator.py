@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf import crop, pictures
-from rankpose_tf.errors import RankPoseError
-from rankpose_tf.pose import Pose
+from rankpose_tf.core import crop, pictures
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import Pose
 
 # Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
 BATCH_SIZE = 64

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 import rankpose_tf
 from rankpose_tf import evaluation_files, metrics, protocols
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import load_model, read_description
 from rankpose_tf.plots import require_matplotlib, write_plots
 

@@ -5,8 +5,9 @@
 
 from absl import flags
 
-from rankpose_tf import command, exporting, shipped
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import exporting, shipped
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 
 _MODEL = flags.DEFINE_string(
     "model",

@@ -16,8 +16,8 @@ import keras
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import comparison, latency
 from rankpose_tf.model import load_model
 

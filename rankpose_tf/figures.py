@@ -9,8 +9,9 @@ each with --out=FILE.png. The numbers behind a figure are beside it, under the s
 
 from absl import flags
 
-from rankpose_tf import command, paper_figures
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import paper_figures
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 
 _FIGURE = flags.DEFINE_enum(
     "figure",

@@ -5,7 +5,7 @@ import pathlib
 import sys
 from typing import NamedTuple
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 PICTURE_SUFFIXES = (
     ".jpg .jpeg .jpe .png .bmp .webp .tif .tiff .gif .ppm .pgm .pnm .avif .jp2".split()

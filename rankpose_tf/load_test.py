@@ -16,7 +16,7 @@ import time
 import numpy as np
 from absl import logging
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_client import GrpcClient, RestClient, ServingError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 
 from rankpose_tf import shipped
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.estimator import PoseEstimator
 
 

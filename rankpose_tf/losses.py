@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 ANGLES = ("yaw", "pitch", "roll")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}

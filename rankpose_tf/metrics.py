@@ -9,8 +9,8 @@ numbers of a range, not points of a circle, and published figures are taken with
 
 import numpy as np
 
-from rankpose_tf import pose
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import pose
+from rankpose_tf.core.errors import RankPoseError
 
 ANGLES = ("yaw", "pitch", "roll")
 SHARE_LIMITS = (5, 10, 15, 20, 30)

@@ -10,9 +10,9 @@ import zipfile
 
 import keras
 
-from rankpose_tf import files
 from rankpose_tf.compact import compact_features
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.layers import AntialiasedResize, CaffePreprocessing, NormalizedDense
 
 TOWERS = ("resnet50", "compact")

@@ -5,9 +5,10 @@
 
 from absl import flags
 
-from rankpose_tf import command, pair_order
+from rankpose_tf import pair_order
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 _MODEL = flags.DEFINE_string("model", "", "Workdir or .keras file.")
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, that it trained on.")

@@ -11,17 +11,9 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf import (
-    activations,
-    evaluation,
-    files,
-    map_plots,
-    metrics,
-    paper_faces,
-    peers,
-    plots,
-)
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import activations, evaluation, map_plots, metrics, paper_faces, peers, plots
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 
 _FACE = 128
 _EDGES = {"channels": activations.CHANNEL_EDGES, "mean_map": activations.MEAN_MAP_EDGES}

@@ -9,7 +9,7 @@ The file has a header and a row a picture:
 
 - The picture's name is in a column `image`, `name`, `path`, `file` or `filename` (the first that
   is there). It is that of the prepared data; suffix and leading folders may differ.
-- yaw, pitch, roll (or predicted_yaw, ...) are degrees in the sense of `rankpose_tf.pose`. Where
+- yaw, pitch, roll (or predicted_yaw, ...) are degrees in the sense of `rankpose_tf.core.pose`. Where
   all three cells are empty, the system gave no answer: the picture counts as missing.
 - Other columns are ignored. Capitals don't matter.
 
@@ -25,8 +25,8 @@ import numpy as np
 
 import rankpose_tf
 from rankpose_tf import evaluation, evaluation_files, metrics, protocols
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, sources
-from rankpose_tf.errors import RankPoseError
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
 _MISSING = "no prediction in the file"

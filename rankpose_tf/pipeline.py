@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf import detect, pictures
+from rankpose_tf import detect
+from rankpose_tf.core import pictures
 from rankpose_tf.readahead import read_ahead
 
 # Of what waits for a batch to be full, in bytes; decoded pictures are by far the most of it.

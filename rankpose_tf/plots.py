@@ -8,8 +8,8 @@ import itertools
 
 import numpy as np
 
-from rankpose_tf import draw, files, pose
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import draw, files, pose
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.metrics import ANGLES, absolute_errors
 
 _CROP = 160

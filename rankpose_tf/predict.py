@@ -13,8 +13,9 @@ import sys
 from absl import flags
 
 import rankpose_tf
-from rankpose_tf import annotated, command, inputs, pictures, prediction
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import annotated, inputs, prediction
+from rankpose_tf.core import command, pictures
+from rankpose_tf.core.errors import RankPoseError
 
 _INPUT = flags.DEFINE_multi_string(
     "input",

@@ -11,9 +11,10 @@ import time
 import cv2
 import numpy as np
 
-from rankpose_tf import detect, inputs, pictures, prediction, video
+from rankpose_tf import detect, inputs, prediction, video
+from rankpose_tf.core import pictures
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
-from rankpose_tf.errors import RankPoseError
 
 _ROUNDS = 5
 _CALLS = 300

@@ -10,8 +10,9 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from rankpose_tf import annotated, pictures, pipeline, results, video
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import annotated, pipeline, results, video
+from rankpose_tf.core import pictures
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inputs import CAMERA, PICTURE
 from rankpose_tf.tracking import VideoPoses
 

@@ -11,9 +11,9 @@ The same command goes on with a run that was stopped.
 
 from absl import flags
 
-from rankpose_tf import command
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import aflw2000, plan, shards
-from rankpose_tf.errors import RankPoseError
 
 _SOURCE = flags.DEFINE_string("source", "", "Folder or zip as distributed, or a .csv or .jsonl.")
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")

@@ -4,7 +4,7 @@ An MAE is comparable only with another of the same set, boxes, crop and filter. 
 four; `boxes` is the landmark source of `rankpose_tf.prepare`, which no later step can change.
 """
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 # crop_scale None is the model's own. boxes None: the set's name says where they come from. Sets are
 # called as in dataset.json.

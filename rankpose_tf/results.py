@@ -13,8 +13,8 @@ import os
 import pathlib
 from typing import NamedTuple
 
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = (

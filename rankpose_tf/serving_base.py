@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_results import ServedPose, ServingError
 
 # First pause before a retry, seconds; it doubles with each, and each is shortened at random so

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from rankpose_tf import serving_messages
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_base import Client
 from rankpose_tf.serving_results import (
     ModelVersion,

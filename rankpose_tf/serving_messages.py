@@ -9,7 +9,7 @@ tests/test_serving_messages.py compares each with the official one.
 import functools
 import types
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _TENSORS = {
     "DataType": (

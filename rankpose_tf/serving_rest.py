@@ -9,7 +9,7 @@ import urllib.parse
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_base import Client
 from rankpose_tf.serving_results import (
     ModelVersion,

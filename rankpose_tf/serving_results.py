@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _WHAT_TO_DO = {
     "DEADLINE_EXCEEDED": "pass a longer deadline= or fewer pictures a request",

@@ -8,7 +8,7 @@ is the model.
 import hashlib
 import pathlib
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 FILE = pathlib.Path(__file__).parent / "weights" / "compact.keras"
 

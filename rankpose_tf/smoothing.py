@@ -12,8 +12,8 @@ Angles are (3,) degrees in the order yaw, pitch, roll; times are seconds.
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
-from rankpose_tf.pose import angles_from_rotation
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import angles_from_rotation
 
 # Chosen by tests/test_smoothing.py: of a still face with noise of 1 to 3 degrees more than 70% of
 # the jitter is gone, and a turn of 90 degrees a second lags by less than 60 ms, with room in both.

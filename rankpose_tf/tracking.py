@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.smoothing import RotationSmoother
 
 SMALLEST_OVERLAP = 0.3

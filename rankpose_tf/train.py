@@ -8,10 +8,11 @@ import pathlib
 
 from absl import flags, logging
 
-from rankpose_tf import command, layers, losses, model, training
+from rankpose_tf import layers, losses, model, training
+from rankpose_tf.core import command
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, two_faces
 from rankpose_tf.data.shards import prepare
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.workdir import claim_workdir
 
 _DATA = flags.DEFINE_string(

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from absl import logging
 
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 
 # Of a file or camera that does not tell.
 USUAL_RATE = 30.0

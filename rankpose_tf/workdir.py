@@ -4,8 +4,8 @@ import pathlib
 
 import keras
 
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 
 
 def claim_workdir(workdir, settings):

@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from rankpose_tf import pose
+from rankpose_tf.core import pose
 from rankpose_tf.data import biwi, plan, shards, sources
 
 # From the camera's axes of pose.py (y up, z to the viewer) to BIWI's (y down, z away).

@@ -14,8 +14,8 @@ import time
 import pytest
 
 from rankpose_tf import ablation, ablation_plan
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 RECIPE = """\
 --tower=compact

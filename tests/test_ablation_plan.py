@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from rankpose_tf import ablation_plan, ablation_statistics, ablation_table
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 FLAGS = pathlib.Path(__file__).resolve().parents[1] / "flags"
 RECIPE = FLAGS / "ablation_small.cfg"

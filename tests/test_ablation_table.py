@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from rankpose_tf import ablation, ablation_plan, ablation_table
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 LINEAR, RANKING = "table3_mse_linear", "table3_ranking_linear"
 

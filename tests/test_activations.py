@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import activations, model
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 @pytest.fixture(scope="module")

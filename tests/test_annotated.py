@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import annotated
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inputs import CAMERA, PICTURE, VIDEO, Source
 from rankpose_tf.results import Row
 

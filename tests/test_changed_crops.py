@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import changed_crops, evaluation
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def crops(seed=0):

@@ -6,8 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from rankpose_tf import choice_costs, pose
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import choice_costs
+from rankpose_tf.core import pose
+from rankpose_tf.core.errors import RankPoseError
 
 
 def _found(seed=0, count=40):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.compact import compact_features
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def features(size=32, **shape):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rankpose_tf import crop
+from rankpose_tf.core import crop
 from rankpose_tf.data import augment
 
 # float32 sums of 255 taken in another order.

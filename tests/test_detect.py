@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import detect, tracking
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _PLAIN = detect.Rule(((0.0, 0.0, 1.0),))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rankpose_tf import draw
+from rankpose_tf.core import draw
 
 RED, GREEN, BLUE = draw.AXIS_COLOURS
 

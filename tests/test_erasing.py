@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import erasing
-from rankpose_tf.errors import RankPoseError
 from tests.test_augment import mapped, picture
 
 SEED = (7, 11)

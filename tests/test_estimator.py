@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rankpose_tf import detect, estimator, pictures
+from rankpose_tf import detect, estimator
+from rankpose_tf.core import pictures
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import Pose
 from rankpose_tf.data import augment
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.estimator import PoseEstimator
-from rankpose_tf.pose import Pose
 
 SIZE, SCALE = 24, 1.4
 

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, evaluation_files, files, metrics
+from rankpose_tf import evaluation, evaluation_files, metrics
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import build_tower, save_model
 
 # Degrees: identity -> views; "b" has one over the limit of 99 degrees.

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf import exporting
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, synthetic
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import comparison, savedmodel
 from tests.conftest import write_prepared
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import folded
 from rankpose_tf.layers import CaffePreprocessing
 from rankpose_tf.model import build_siamese, build_tower, single_image_model

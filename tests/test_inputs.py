@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inputs import CAMERA, PICTURE, VIDEO, Source, expand
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.layers import (
     AntialiasedResize,
     CaffePreprocessing,

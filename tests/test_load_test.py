@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import load_test
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_client import ServingError
 from tests.number_session import NumberSession
 from tests.prediction_server import Server

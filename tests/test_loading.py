@@ -14,7 +14,7 @@ import scipy.io
 
 import rankpose_tf
 from rankpose_tf import loading
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 SIZE = 32
 # What the export may change where the weights stay float32.

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import losses, pose
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf import losses
+from rankpose_tf.core import pose
+from rankpose_tf.core.errors import RankPoseError
 
 
 def pair(first, second):

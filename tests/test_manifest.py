@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, manifest, sources
-from rankpose_tf.errors import RankPoseError
 from tests import made_up_faces as made_up
 
 _HEADER = "image,identity,yaw,pitch,roll,left,top,right,bottom\n"

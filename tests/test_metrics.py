@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 
 from rankpose_tf import metrics
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def test_mae_is_the_mean_absolute_difference_of_each_angle():

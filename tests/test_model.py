@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import model
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 DESCRIPTION = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import rankpose_tf
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import folded
 from rankpose_tf.formats import onnx as onnx_format
 from rankpose_tf.formats import openvino as openvino_format

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf import losses, model, pair_order
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, synthetic
-from rankpose_tf.errors import RankPoseError
 from tests.conftest import write_prepared
 
 

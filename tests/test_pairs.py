@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import pose as poses_module
+from rankpose_tf.core import pose as poses_module
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, recipe, records, synthetic
-from rankpose_tf.errors import RankPoseError
 from tests.conftest import write_prepared
 
 STRONG = {

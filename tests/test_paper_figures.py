@@ -23,8 +23,8 @@ from rankpose_tf import (
     peers,
     plots,
 )
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs
-from rankpose_tf.errors import RankPoseError
 
 PROTOCOL = "rendered heads, square crop 1.4 x box (landmarks), |angle| <= 99 degrees; 96 pictures"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf import evaluation, peers
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards
-from rankpose_tf.errors import RankPoseError
 from tests.conftest import write_prepared
 
 # Degrees; "b" has one over the limit of 99 degrees.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from rankpose_tf import pictures
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import pictures
+from rankpose_tf.core.errors import RankPoseError
 
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
 

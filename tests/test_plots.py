@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import evaluation, metrics, plots
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def made_up(count, seed=0):

@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 from scipy.spatial.transform import Rotation
 
-from rankpose_tf import pose
-from rankpose_tf.errors import RankPoseError
-from rankpose_tf.pose import Pose
+from rankpose_tf.core import pose
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import Pose
 
 # Pictures of AFLW2000 that anyone can tell by eye, with what is seen in them: the angle that
 # stands out, its sign, and between which landmarks the picture shows it, along which axis (x to

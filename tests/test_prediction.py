@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf import annotated, inputs, prediction, results
-from rankpose_tf.errors import RankPoseError
-from rankpose_tf.pose import Pose
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import Pose
 
 SIDE = 8
 

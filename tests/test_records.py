@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 
 def _identity(views=3, name="AFW_Flip/a b"):

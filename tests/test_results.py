@@ -6,7 +6,7 @@ import json
 import pytest
 
 from rankpose_tf import results
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.results import ResultFile, Row
 
 ROWS = [

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import pose as poses
+from rankpose_tf.core import pose as poses
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, rotation, synthetic
-from rankpose_tf.errors import RankPoseError
 from tests.test_augment import mapped, picture
 
 SEED = (7, 11)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf import model
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import savedmodel
 from tests import session_loader
 

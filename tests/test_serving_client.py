@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import serving_base
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_client import (
     GrpcClient,
     ModelVersion,

@@ -8,7 +8,7 @@ import pytest
 from tensorflow.core.framework import tensor_pb2
 
 from rankpose_tf import serving_grpc
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_client import GrpcClient, ServingError
 from tests.number_session import NumberSession
 from tests.prediction_server import Server

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving_client import RestClient, ServingError
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards, sources
-from rankpose_tf.errors import RankPoseError
 from tests import made_up_faces as made_up
 
 

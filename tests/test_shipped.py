@@ -9,9 +9,9 @@ import tensorflow as tf
 
 import rankpose_tf
 from rankpose_tf import metrics, shipped
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.data.shards import prepare
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.model import read_description
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from rankpose_tf.errors import RankPoseError
-from rankpose_tf.pose import angles_from_rotation, geodesic_distance, rotation_from_angles
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import angles_from_rotation, geodesic_distance, rotation_from_angles
 from rankpose_tf.smoothing import RotationSmoother
 
 RATE = 30.0

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from rankpose_tf.core.pose import rotation_from_angles
 from rankpose_tf.data import synthetic
-from rankpose_tf.pose import rotation_from_angles
 
 
 def test_the_same_seed_is_the_same_picture_and_another_seed_another():

@@ -10,9 +10,9 @@ import time
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import plan as plans
 from rankpose_tf.data import records, shards, tasks
-from rankpose_tf.errors import RankPoseError
 from tests import made_up_faces as made_up
 
 

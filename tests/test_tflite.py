@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf import layers, model
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import tflite, tflite_metadata
 
 SIZE = 32

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.smoothing import RotationSmoother
 from rankpose_tf.tracking import Tracker, VideoPoses, overlaps
 

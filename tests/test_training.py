@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf import callbacks, model, training
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.workdir import claim_workdir
 
 SMALL = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs
-from rankpose_tf.errors import RankPoseError
 from tests.test_pairs import assert_same, few_stream, owners, poses_of, stream
 
 

@@ -6,8 +6,8 @@ import itertools
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, two_views
-from rankpose_tf.errors import RankPoseError
 
 USABLE = [3, 5, 8]
 

@@ -16,7 +16,7 @@ import math
 
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _MIRRORED_SIGNS = (-1.0, 1.0, -1.0)
 

@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import biwi_boxes, biwi_cameras, records, sources
-from rankpose_tf.errors import RankPoseError
 
 FRAMES = 15678
 

@@ -29,8 +29,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf import detect
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import sources
-from rankpose_tf.errors import RankPoseError
 
 MTCNN, HEAD = "mtcnn", "head"
 

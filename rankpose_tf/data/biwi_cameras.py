@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _ROTATION_TOLERANCE = 1e-2
 

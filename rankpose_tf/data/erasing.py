@@ -8,7 +8,7 @@ import math
 
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 _LEAST_AREA = 0.02
 _LARGEST_RATIO = 1.0 / 0.3

@@ -9,7 +9,7 @@ import functools
 
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 # JPEG leaves grain in black areas; hardly any photo is as dark over a whole area.
 _BLACK = 12.0

@@ -18,8 +18,8 @@ import re
 
 import numpy as np
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, sources
-from rankpose_tf.errors import RankPoseError
 
 SUFFIXES = (".csv", ".jsonl")
 _ANGLES = ("yaw", "pitch", "roll")

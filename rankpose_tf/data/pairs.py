@@ -13,8 +13,8 @@ import math
 
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, recipe, records, two_faces, two_views
-from rankpose_tf.errors import RankPoseError
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
 _SHUFFLE_IDENTITIES = 256

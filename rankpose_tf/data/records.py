@@ -17,8 +17,8 @@ import shlex
 
 import numpy as np
 
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 
 FORMAT_VERSION = 1
 ANGLE_LIMIT_DEGREES = 99.0

@@ -13,8 +13,8 @@ import math
 
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, records
-from rankpose_tf.errors import RankPoseError
 
 # Samples per pixel of the result, along an axis. A picture that shrinks more loses some of its
 # pixels; without a bound the face of a large photograph would be held in its own size.

@@ -13,10 +13,10 @@ import shutil
 import numpy as np
 from absl import logging
 
-from rankpose_tf import files
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import plan as plans
 from rankpose_tf.data import records, sources, tasks
-from rankpose_tf.errors import RankPoseError
 
 try:
     import fcntl

@@ -14,7 +14,7 @@ import zlib
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 BROKEN_PICTURE = "broken picture"
 MISSING_PICTURE = "missing picture"

@@ -2,7 +2,7 @@
 
 A head is a few ellipsoids with painted features, seen without perspective. An identity draws
 shape, skin, hair, light and background; its views differ in pose alone, as in 300W-LP. It says
-nothing about real faces; its labels are exact under the convention of `rankpose_tf.pose`.
+nothing about real faces; its labels are exact under the convention of `rankpose_tf.core.pose`.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ import dataclasses
 import cv2
 import numpy as np
 
+from rankpose_tf.core.pose import rotation_from_angles
 from rankpose_tf.data.records import Identity, View
-from rankpose_tf.pose import rotation_from_angles
 
 _SKIN = np.float32([[255, 219, 190], [236, 188, 150], [198, 140, 98], [141, 88, 56], [88, 54, 38]])
 _HAIR = np.float32([[30, 24, 20], [80, 52, 30], [150, 105, 60], [205, 175, 120], [150, 150, 150]])

@@ -17,10 +17,10 @@ import threading
 import numpy as np
 import tqdm
 
-from rankpose_tf import files
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import plan as plans
 from rankpose_tf.data import records, sources
-from rankpose_tf.errors import RankPoseError
 
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
 

@@ -7,8 +7,8 @@ second, and a batch shows about as many faces as a batch of pairs of one identit
 
 import tensorflow as tf
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.errors import RankPoseError
 
 PAIRS = ("identity", "any")
 # What a view is, in the order that `recipe.augment_pair` takes.

@@ -8,7 +8,7 @@ is the first.
 
 import tensorflow as tf
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def draw(usable, seed, first_view_probability=0.0):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from rankpose_tf import evaluation, metrics
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, synthetic
-from rankpose_tf.errors import RankPoseError
 
 _BATCH_SIZE = 64
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 THREADS = (1, 2)
 _SECONDS = 1.5

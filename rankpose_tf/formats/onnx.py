@@ -8,8 +8,8 @@ import importlib
 import json
 
 import rankpose_tf
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import folded
 
 OPSET = 17

@@ -23,9 +23,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf import files
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.errors import RankPoseError
 from rankpose_tf.formats import folded
 
 # What export/serving/batching.config allows; each is warmed up.

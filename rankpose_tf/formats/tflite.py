@@ -23,8 +23,8 @@ import tempfile
 
 import numpy as np
 
-from rankpose_tf import files
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import tflite_metadata
 from rankpose_tf.metrics import ANGLES
 

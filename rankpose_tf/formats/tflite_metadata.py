@@ -14,7 +14,7 @@ import zipfile
 import flatbuffers
 
 import rankpose_tf
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.metrics import ANGLES
 
 NAME = "rankpose.json"

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from rankpose_tf.pose import rotation_from_angles
+from rankpose_tf.core.pose import rotation_from_angles
 
 # Red: towards the head's left (picture's right at rest); green: up; blue: out of the nose.
 AXIS_COLOURS = ((255, 0, 0), (0, 200, 0), (40, 80, 255))

@@ -19,7 +19,7 @@ import dataclasses
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def rotation_from_angles(angles):

@@ -4,7 +4,7 @@ import sys
 
 from absl import app
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 
 def run(main, commands=()):

@@ -21,7 +21,7 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 
 MAX_PIXELS = 100_000_000
 # Named, because Pillow also knows formats that run other programs, such as PostScript.
