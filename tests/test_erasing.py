@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import erasing
+from rankpose_tf.data import occlusion
 from tests.test_augment import mapped, picture
 
 SEED = (7, 11)
@@ -17,7 +17,7 @@ def rectangles():
     white = tf.fill((60, 40, 3), 256.0)
     seeds = tf.data.Dataset.range(200).map(lambda s: tf.stack([s, tf.constant(3, tf.int64)]))
     found = []
-    for erased in seeds.map(lambda s: erasing.random_erase(white, s, 1.0, 0.4)):
+    for erased in seeds.map(lambda s: occlusion.random_erase(white, s, 1.0, 0.4)):
         inside = (erased.numpy() != 256.0).any(axis=-1)
         rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
         box = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
@@ -52,7 +52,7 @@ def test_what_lies_beside_the_rectangle_is_left_and_the_filling_is_in_range():
     image = picture(32, 32)
     plain = noisy = 0
     for seed in range(40):
-        erased = erasing.random_erase(image, (seed, 1), 1.0, 0.3).numpy()
+        erased = occlusion.random_erase(image, (seed, 1), 1.0, 0.3).numpy()
         inside = (erased != image).any(axis=-1)
         assert 0.01 < inside.mean() < 0.36
         assert erased.min() >= 0.0 and erased.max() <= 255.0
@@ -64,7 +64,7 @@ def test_what_lies_beside_the_rectangle_is_left_and_the_filling_is_in_range():
 
 def test_inside_map_equals_eager_and_a_seed_repeats():
     def call(image, seed):
-        return erasing.random_erase(image, seed, 1.0, 0.3)
+        return occlusion.random_erase(image, seed, 1.0, 0.3)
 
     eager = call(picture(), SEED)
     np.testing.assert_allclose(mapped(call, picture(), np.int64(SEED)), eager, atol=1e-3)
@@ -76,7 +76,7 @@ def test_share_of_erased_pictures_is_the_probability():
     image = picture(12, 12)
     seeds = tf.data.Dataset.range(400).map(lambda s: tf.stack([s, tf.constant(3, tf.int64)]))
     changed = seeds.map(
-        lambda s: tf.reduce_any(erasing.random_erase(image, s, 0.3, 0.5) != image)
+        lambda s: tf.reduce_any(occlusion.random_erase(image, s, 0.3, 0.5) != image)
     )
     share = np.mean([bool(value) for value in changed])
     assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 400)
@@ -84,11 +84,11 @@ def test_share_of_erased_pictures_is_the_probability():
 
 def test_probability_zero_returns_the_picture_itself():
     image = tf.constant(picture())
-    assert erasing.random_erase(image, SEED, 0.0, 0.3) is image
+    assert occlusion.random_erase(image, SEED, 0.0, 0.3) is image
 
 
 def test_a_whole_picture_may_be_erased():
-    seeds = [erasing.random_erase(picture(), (s, 0), 1.0, 1.0).numpy() for s in range(40)]
+    seeds = [occlusion.random_erase(picture(), (s, 0), 1.0, 1.0).numpy() for s in range(40)]
     assert max((erased != picture()).any(axis=-1).mean() for erased in seeds) > 0.8
 
 
@@ -100,4 +100,4 @@ def test_a_whole_picture_may_be_erased():
 )
 def test_a_wrong_argument_is_named(probability, area, message):
     with pytest.raises(RankPoseError, match=message):
-        erasing.random_erase(picture(), SEED, probability, area)
+        occlusion.random_erase(picture(), SEED, probability, area)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rankpose_tf.core import pose as poses_module
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, recipe, records, synthetic
+from rankpose_tf.data import pair_augmentation, pairs, records, synthetic
 from tests.conftest import write_prepared
 
 STRONG = {
@@ -241,11 +241,11 @@ def test_the_crop_scale_is_one_for_both_views_of_a_pair():
     head = synthetic.identity(0, views=1, seed=0, size=64).views[0]
     images, boxes = tf.constant([head.image] * 2), tf.constant(np.stack([head.box] * 2))
     options = {"crop_scale_max": 2.4, "scale_probability": 1.0}
-    (first, second), _ = recipe.augment_pair(
+    (first, second), _ = pair_augmentation.augment_pair(
         images, boxes, tf.zeros((2, 3)), seed, 32, 1.4, **options
     )
     np.testing.assert_array_equal(first, second)
-    (plain, _), _ = recipe.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
+    (plain, _), _ = pair_augmentation.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
     assert not np.array_equal(first, plain)
 
 

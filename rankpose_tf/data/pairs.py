@@ -14,7 +14,7 @@ import math
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, recipe, records, two_faces, two_views
+from rankpose_tf.data import augment, pair_augmentation, records, two_faces, two_views
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
 _SHUFFLE_IDENTITIES = 256
@@ -162,7 +162,7 @@ def training_pairs(
       first_view_probability: share of the pairs that are made to have the identity's first view,
         see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
-      augmentation: keyword arguments of `recipe.augment_pair`; None is none at all.
+      augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none at all.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose).
@@ -197,7 +197,7 @@ def training_pairs(
             record = records.parse_identity(serialized)
             chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
             views = [tf.gather(record[key], chosen) for key in two_faces.PARTS]
-        return recipe.augment_pair(*views, seeds[1], input_size, crop_scale, **(augmentation or {}))
+        return pair_augmentation.augment_pair(*views, seeds[1], input_size, crop_scale, **(augmentation or {}))
 
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
@@ -242,7 +242,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
 
     def crops(images, boxes, poses):
         unused = tf.zeros(2, tf.int64)
-        return recipe.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
+        return pair_augmentation.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
 
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))

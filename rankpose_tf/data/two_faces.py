@@ -11,7 +11,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 
 PAIRS = ("identity", "any")
-# What a view is, in the order that `recipe.augment_pair` takes.
+# What a view is, in the order that `pair_augmentation.augment_pair` takes.
 PARTS = ("images", "boxes", "poses")
 
 

@@ -7,7 +7,7 @@ filling, brightness, contrast, grey and erasing are off in the paper's recipe.
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, erasing, filling, rotation
+from rankpose_tf.data import augment, filling, occlusion, rotation
 
 
 def augment_pair(
@@ -125,6 +125,6 @@ def _change_looks(
     view = augment.random_grey(view, seeds[0], grey_probability)
     view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
     view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
-    view = erasing.random_erase(view, seeds[5], erase_probability, erase_area)
+    view = occlusion.random_erase(view, seeds[5], erase_probability, erase_area)
     view = augment.random_blur(view, seeds[3], blur_probability, blur_sigma)
     return augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
