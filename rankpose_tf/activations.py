@@ -17,7 +17,8 @@ import keras
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.model import load_model, single_image_model
+from rankpose_tf.models.saving import load_model
+from rankpose_tf.models.towers import single_image_model
 
 _STAGE_END = re.compile(r"(?:conv|stage)(\d+)_block(\d+)_out")
 # A map that varies less is constant: what float32 leaves of the variance of equal numbers is below.
@@ -36,7 +37,7 @@ def load(path):
 
     Returns:
       The tower, (B, H, W, 3) RGB 0..255 -> (B, 3) radians, and a dict: input_size, and of a
-      finished model what `model.load_model` tells, crop_scale among it.
+      finished model what `saving.load_model` tells, crop_scale among it.
 
     Raises:
       RankPoseError: if the file is absent, foreign or damaged.
@@ -67,7 +68,7 @@ def stage_layers(tower):
     """Names of the layers that end the tower's stages, the first stage first.
 
     Args:
-      tower: from `model.build_tower`.
+      tower: from `towers.build_tower`.
 
     Returns:
       List: conv2_block3_out to conv5_block3_out of resnet50, stage1_block1_out and so on of the

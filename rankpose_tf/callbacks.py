@@ -17,7 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from rankpose_tf.core import draw, files
-from rankpose_tf.model import save_model, single_image_model
+from rankpose_tf.models.saving import save_model
+from rankpose_tf.models.towers import single_image_model
 
 MONITORED = "val_mae"
 

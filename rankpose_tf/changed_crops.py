@@ -12,7 +12,7 @@ import numpy as np
 
 from rankpose_tf import evaluation, metrics
 from rankpose_tf.data import pairs, records
-from rankpose_tf.model import load_model, read_description
+from rankpose_tf.models.saving import load_model, read_description
 
 _BATCH_SIZE = 64
 # A camera's noise, of 0..255: what is left of it once the light is gone.

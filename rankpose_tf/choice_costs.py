@@ -10,7 +10,7 @@ from rankpose_tf import evaluation, metrics, protocols
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
-from rankpose_tf.model import load_model, read_description
+from rankpose_tf.models.saving import load_model, read_description
 
 CROP_SCALES = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)
 _BATCH_SIZE = 64

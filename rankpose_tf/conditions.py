@@ -7,9 +7,10 @@ import pathlib
 
 from absl import flags
 
-from rankpose_tf import changed_crops, shipped
+from rankpose_tf import changed_crops
 from rankpose_tf.core import command, files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import shipped
 
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir or .keras file; the model of the package if not given."

@@ -176,7 +176,7 @@ def measure(detector, data, model):
       JSON-able dict; MAEs in degrees: yaw, pitch, roll, mean, of the pictures where the right
       face was found.
     """
-    from rankpose_tf.model import load_model
+    from rankpose_tf.models.saving import load_model
 
     network, description = load_model(model)
     rows, missed, wrong = [], [], []

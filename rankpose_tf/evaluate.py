@@ -11,9 +11,10 @@ import sys
 
 from absl import flags
 
-from rankpose_tf import evaluation, peers, shipped
+from rankpose_tf import evaluation, peers
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import shipped
 from rankpose_tf.protocols import PROTOCOLS
 
 _MODEL = flags.DEFINE_string(

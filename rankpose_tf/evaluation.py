@@ -15,7 +15,7 @@ import rankpose_tf
 from rankpose_tf import evaluation_files, metrics, protocols
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
-from rankpose_tf.model import load_model, read_description
+from rankpose_tf.models.saving import load_model, read_description
 from rankpose_tf.plots import require_matplotlib, write_plots
 
 _OVER_LIMIT = f"an angle over {records.ANGLE_LIMIT_DEGREES:g} degrees"

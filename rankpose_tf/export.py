@@ -5,9 +5,10 @@
 
 from absl import flags
 
-from rankpose_tf import exporting, shipped
+from rankpose_tf import exporting
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import shipped
 
 _MODEL = flags.DEFINE_string(
     "model",

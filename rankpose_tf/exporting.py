@@ -19,7 +19,7 @@ import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import comparison, latency
-from rankpose_tf.model import load_model
+from rankpose_tf.models.saving import load_model
 
 # Format -> the module that writes and runs it, and its place in `out`.
 FORMATS = {

@@ -9,8 +9,9 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf import evaluation, metrics, model
+from rankpose_tf import evaluation, metrics
 from rankpose_tf.data import pairs, records
+from rankpose_tf.models import saving
 
 
 def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
@@ -27,7 +28,7 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
       JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views, the
       same of the pictures as they were taken (None where no name tells).
     """
-    network, about = model.load_model(path)
+    network, about = saving.load_model(path)
     table = records.read_identity_table(data)
     views = pairs.views(
         data, about["input_size"], about["crop_scale"], batch_size, filter_angles, threshold

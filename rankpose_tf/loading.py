@@ -10,9 +10,9 @@ import threading
 
 import numpy as np
 
-from rankpose_tf import shipped
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.estimator import PoseEstimator
+from rankpose_tf.models import shipped
 
 
 def load(model=None, threads=None):
@@ -80,7 +80,7 @@ def _load_keras(path, threads):
     import tensorflow as tf
 
     from rankpose_tf.formats import folded
-    from rankpose_tf.model import load_model
+    from rankpose_tf.models.saving import load_model
 
     keras_model, description = load_model(path)
     keras_model = folded.fold(keras_model)

@@ -6,9 +6,10 @@ of such a pair are nearly equal, a small error turns them round, and a picture h
 
 import numpy as np
 
-from rankpose_tf import losses, model
+from rankpose_tf import losses
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
+from rankpose_tf.models import saving
 
 # Differences of two labels, degrees.
 EDGES = (0, 2, 5, 10, 20, 360)
@@ -35,7 +36,7 @@ def measure(path, data, validation_identities=200, batch_size=64):
     threshold = pairs.held_out_threshold(records.read_identity_table(data), validation_identities)
     if threshold < 0:
         raise RankPoseError("validation_identities: expected 1 or more, received 0")
-    network, about = model.load_model(path)
+    network, about = saving.load_model(path)
     stream = pairs.validation_pairs(
         data,
         input_size=about["input_size"],

@@ -8,11 +8,12 @@ import pathlib
 
 from absl import flags, logging
 
-from rankpose_tf import layers, losses, model, training
+from rankpose_tf import losses, training
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, two_faces
 from rankpose_tf.data.shards import prepare
+from rankpose_tf.models import layers, towers
 from rankpose_tf.workdir import claim_workdir
 
 _DATA = flags.DEFINE_string(
@@ -24,7 +25,7 @@ _WORKDIR = flags.DEFINE_string(
 
 # Everything below decides what is trained, and is recorded in the workdir.
 _RECIPE = [
-    flags.DEFINE_enum("tower", "resnet50", model.TOWERS, "Network that both views share."),
+    flags.DEFINE_enum("tower", "resnet50", towers.TOWERS, "Network that both views share."),
     flags.DEFINE_string(
         "tower_weights",
         "auto",

@@ -16,11 +16,12 @@ import tensorflow as tf
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import callbacks, held_out, losses, model
+from rankpose_tf import callbacks, held_out, losses
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs as pair_streams
 from rankpose_tf.data import records
+from rankpose_tf.models import towers
 from rankpose_tf.workdir import resume
 
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -70,7 +71,7 @@ def train(
       workdir: folder from `workdir.claim_workdir`; gets best.keras, last.keras, history.csv, logs,
         result.json.
       data: prepared shards.
-      tower, tower_weights, input_size, transform, separate_features: see `model.build_tower`.
+      tower, tower_weights, input_size, transform, separate_features: see `towers.build_tower`.
       compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
       beta, loss_unit, regression, huber_degrees, gimbal_weighting, difference_weight: see
         `losses.RankPoseLoss`.
@@ -136,12 +137,12 @@ def train(
     keras.mixed_precision.set_global_policy(MIXED_PRECISION[mixed_precision])
     siamese = resume(workdir)
     if siamese is None:
-        network = model.build_tower(
+        network = towers.build_tower(
             *(tower, input_size, transform, tower_weights),
             separate_features=separate_features,
             **shape,
         )
-        siamese = model.build_siamese(network, input_size)
+        siamese = towers.build_siamese(network, input_size)
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
         siamese.compile(
             keras.optimizers.Adam(schedule, use_ema=ema_decay > 0, ema_momentum=ema_decay),
@@ -193,7 +194,7 @@ def train(
 
 
 def _compact_shape(tower, width, depth):
-    """Arguments of `model.build_tower` that only the compact tower has.
+    """Arguments of `towers.build_tower` that only the compact tower has.
 
     Raises:
       RankPoseError: if they are set for another tower.
@@ -278,7 +279,7 @@ def _result(siamese, rows, about, identities):
         "epochs": len(rows),
         "steps": int(rows[-1]["step"]),
         "training_identities": identities,
-        "parameters": int(model.single_image_model(siamese).count_params()),
+        "parameters": int(towers.single_image_model(siamese).count_params()),
         "seconds": round(seconds, 1),
         "images_per_second": round(statistics.median(row["images_per_second"] for row in rows), 2),
         "tensorflow": tf.__version__,

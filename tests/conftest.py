@@ -43,10 +43,10 @@ def small_model(tmp_path_factory):
     """
     import keras
 
-    from rankpose_tf import model
+    from rankpose_tf.models import saving, towers
 
     keras.utils.set_random_seed(5)
-    tower = model.build_tower("compact", 32)
+    tower = towers.build_tower("compact", 32)
     generator = np.random.default_rng(5)
     for weight in tower.weights:
         low, high = {
@@ -60,7 +60,7 @@ def small_model(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("small_model")
     description = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4,
                    "training_set": "none", "rankpose_tf": "test"}
-    model.save_model(tower, workdir / "best.keras", description)
+    saving.save_model(tower, workdir / "best.keras", description)
     return workdir
 
 

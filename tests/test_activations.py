@@ -4,13 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf import activations, model
+from rankpose_tf import activations
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import towers
 
 
 @pytest.fixture(scope="module")
 def resnet():
-    return model.build_tower("resnet50", 64, weights="none")
+    return towers.build_tower("resnet50", 64, weights="none")
 
 
 def pictures(count, size=32, seed=0):
@@ -36,7 +37,7 @@ def test_stages_of_resnet50_are_its_four(resnet):
 
 @pytest.mark.parametrize(("depth", "last"), [(0, (1, 2, 2)), (10, (11, 12, 12))])
 def test_stages_of_the_compact_tower_end_with_their_last_block(depth, last):
-    tower = model.build_tower("compact", 32, compact_depth=depth)
+    tower = towers.build_tower("compact", 32, compact_depth=depth)
     expected = [f"stage{stage}_block{block}_out" for stage, block in enumerate(last, start=1)]
     assert activations.stage_layers(tower) == expected
 
@@ -118,7 +119,7 @@ def test_a_distribution_of_constant_maps_has_no_median():
 
 def test_a_checkpoint_of_a_training_gives_its_tower(small_model, tmp_path):
     tower, about = activations.load(small_model)
-    model.build_siamese(tower, 32).save(tmp_path / "last.keras")
+    towers.build_siamese(tower, 32).save(tmp_path / "last.keras")
     found, about_checkpoint = activations.load(tmp_path / "last.keras")
     images = pictures(2)
     np.testing.assert_allclose(

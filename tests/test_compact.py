@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf.compact import compact_features
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models.compact import compact_features
 
 
 def features(size=32, **shape):

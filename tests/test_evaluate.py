@@ -15,7 +15,8 @@ from rankpose_tf import evaluation, evaluation_files, metrics
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.model import build_tower, save_model
+from rankpose_tf.models.saving import save_model
+from rankpose_tf.models.towers import build_tower
 
 # Degrees: identity -> views; "b" has one over the limit of 99 degrees.
 POSES = {

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import folded
-from rankpose_tf.layers import CaffePreprocessing
-from rankpose_tf.model import build_siamese, build_tower, single_image_model
+from rankpose_tf.models.layers import CaffePreprocessing
+from rankpose_tf.models.towers import build_siamese, build_tower, single_image_model
 from tests import session_loader
 
 SIZE = 32

@@ -2,14 +2,15 @@
 
 import numpy as np
 
-from rankpose_tf import held_out, model
+from rankpose_tf import held_out
 from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.models import saving
 from tests.conftest import write_prepared
 
 
 def absolute_errors(workdir, data, threshold):
     """Names, true yaw and absolute errors (N, 3) of every held-out view, one by one."""
-    network, _ = model.load_model(workdir)
+    network, _ = saving.load_model(workdir)
     groups = [row["group"] for row in records.read_identity_table(data)]
     hashes = dict(zip(groups, pairs._group_hash(groups).numpy(), strict=True))
     names, poses, errors = [], [], []

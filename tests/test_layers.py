@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment
-from rankpose_tf.layers import (
+from rankpose_tf.models.layers import (
     AntialiasedResize,
     CaffePreprocessing,
     NormalizedDense,

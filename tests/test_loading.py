@@ -25,7 +25,7 @@ DEGREES = 1e-3
 def exported(small_model, tmp_path_factory):
     """Folder with versions 2 and 10 of a SavedModel, and a .tflite file, of the small model."""
     from rankpose_tf.formats import savedmodel, tflite
-    from rankpose_tf.model import load_model
+    from rankpose_tf.models.saving import load_model
 
     folder = tmp_path_factory.mktemp("exported")
     network, description = load_model(small_model)
@@ -59,7 +59,7 @@ def scenes():
 def expected_degrees(small_model, scenes, boxes):
     """Keras itself on the crops of training, rounded."""
     from rankpose_tf.data import augment
-    from rankpose_tf.model import load_model
+    from rankpose_tf.models.saving import load_model
 
     network, _ = load_model(small_model)
     crops = [

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf import model
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import saving, towers
 
 DESCRIPTION = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4}
 
@@ -16,7 +16,7 @@ DESCRIPTION = {"tower": "compact", "input_size": 32, "transform": "arccos", "cro
 @pytest.fixture(scope="module")
 def tower():
     keras.utils.set_random_seed(0)
-    return model.build_tower("compact", 32, "arccos", "none")
+    return towers.build_tower("compact", 32, "arccos", "none")
 
 
 def pictures(count, side=32):
@@ -25,7 +25,7 @@ def pictures(count, side=32):
 
 def test_compact_tower_has_under_one_and_a_half_million_parameters():
     for size in (64, 112):
-        assert model.build_tower("compact", size, "arccos", "none").count_params() < 1_500_000
+        assert towers.build_tower("compact", size, "arccos", "none").count_params() < 1_500_000
 
 
 def test_tower_takes_pictures_of_any_size_and_bounds_its_output(tower):
@@ -36,7 +36,7 @@ def test_tower_takes_pictures_of_any_size_and_bounds_its_output(tower):
 
 
 def test_resnet50_tower_normalises_as_imagenet_weights_want():
-    tower = model.build_tower("resnet50", 64, "arccos", "none")
+    tower = towers.build_tower("resnet50", 64, "arccos", "none")
     images = pictures(1, 64)
     caffe = keras.applications.resnet50.preprocess_input(images.copy())
     features = tower.get_layer("resnet50")(caffe)
@@ -47,15 +47,15 @@ def test_resnet50_tower_normalises_as_imagenet_weights_want():
 
 
 def test_siamese_gives_both_views_what_the_shared_tower_gives_each(tower):
-    siamese = model.build_siamese(tower, 32)
+    siamese = towers.build_siamese(tower, 32)
     first, second = pictures(4)[:2], pictures(4)[2:]
     expected = np.stack([tower(first), tower(second)], axis=1)
     np.testing.assert_allclose(siamese([first, second]), expected, atol=1e-6)
 
 
 def test_single_image_model_is_the_siamese_models_own_tower(tower):
-    siamese = model.build_siamese(tower, 32)
-    single = model.single_image_model(siamese)
+    siamese = towers.build_siamese(tower, 32)
+    single = towers.single_image_model(siamese)
     assert single is tower
     assert all(
         a is b for a, b in zip(single.weights, siamese.weights, strict=True)
@@ -64,8 +64,8 @@ def test_single_image_model_is_the_siamese_models_own_tower(tower):
 
 def test_each_view_updates_the_moving_statistics_once_a_step():
     keras.utils.set_random_seed(1)
-    tower = model.build_tower("compact", 32, "arccos", "none")
-    siamese = model.build_siamese(tower, 32)
+    tower = towers.build_tower("compact", 32, "arccos", "none")
+    siamese = towers.build_siamese(tower, 32)
     norm = tower.get_layer("stem_normalization")
     first, second = pictures(4)[:2], 0.25 * pictures(4)[2:]
 
@@ -81,16 +81,16 @@ def test_each_view_updates_the_moving_statistics_once_a_step():
 
 
 def test_saved_model_comes_back_with_its_description(tower, tmp_path):
-    model.save_model(tower, tmp_path / "best.keras", DESCRIPTION)
+    saving.save_model(tower, tmp_path / "best.keras", DESCRIPTION)
     for path in (tmp_path, tmp_path / "best.keras"):
-        loaded, description = model.load_model(path)
+        loaded, description = saving.load_model(path)
         np.testing.assert_array_equal(loaded(pictures(2)), tower(pictures(2)))
-        assert description == {"format_version": model.FORMAT_VERSION, **DESCRIPTION}
+        assert description == {"format_version": saving.FORMAT_VERSION, **DESCRIPTION}
     assert [path.name for path in tmp_path.iterdir()] == ["best.keras"]
 
 
 def test_file_of_another_version_is_refused(tower, tmp_path):
-    model.save_model(tower, tmp_path / "a.keras", {**DESCRIPTION, "rankpose_tf": "9.9"})
+    saving.save_model(tower, tmp_path / "a.keras", {**DESCRIPTION, "rankpose_tf": "9.9"})
     with (
         zipfile.ZipFile(tmp_path / "a.keras") as old,
         zipfile.ZipFile(tmp_path / "b.keras", "w") as new,
@@ -101,20 +101,20 @@ def test_file_of_another_version_is_refused(tower, tmp_path):
                 content = json.dumps({**json.loads(content), "format_version": 99})
             new.writestr(name, content)
     with pytest.raises(RankPoseError, match=r"has format 99.*reads format 1.*9\.9"):
-        model.load_model(tmp_path / "b.keras")
+        saving.load_model(tmp_path / "b.keras")
 
 
 def test_foreign_damaged_and_missing_files_are_refused(tower, tmp_path):
     foreign = tmp_path / "foreign.keras"
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(foreign)
-    model.save_model(tower, tmp_path / "cut.keras", DESCRIPTION)
+    saving.save_model(tower, tmp_path / "cut.keras", DESCRIPTION)
     whole = (tmp_path / "cut.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
     for name in ("foreign.keras", "cut.keras"):
         with pytest.raises(RankPoseError, match="is not a model that rankpose_tf.train wrote"):
-            model.load_model(tmp_path / name)
+            saving.load_model(tmp_path / name)
     with pytest.raises(RankPoseError, match="no file 'absent.keras'"):
-        model.load_model(tmp_path / "absent.keras")
+        saving.load_model(tmp_path / "absent.keras")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_foreign_damaged_and_missing_files_are_refused(tower, tmp_path):
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(RankPoseError, match=message):
-        model.build_tower(*arguments)
+        towers.build_tower(*arguments)
 
 
 def test_imagenet_weights_without_a_network_say_what_to_do(monkeypatch):
@@ -137,7 +137,7 @@ def test_imagenet_weights_without_a_network_say_what_to_do(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "ResNet50", unreachable)
     with pytest.raises(RankPoseError, match="--tower_weights=FILE.*--tower_weights=none"):
-        model.build_tower("resnet50", 64, "arccos", "imagenet")
+        towers.build_tower("resnet50", 64, "arccos", "imagenet")
 
 
 def test_weights_by_default_are_imagenet_for_resnet50_and_none_for_compact(monkeypatch):
@@ -149,6 +149,6 @@ def test_weights_by_default_are_imagenet_for_resnet50_and_none_for_compact(monke
 
     monkeypatch.setattr(keras.applications, "ResNet50", recorded)
     with pytest.raises(RankPoseError):
-        model.build_tower("resnet50", 64)
+        towers.build_tower("resnet50", 64)
     assert asked == ["imagenet"]
-    assert model.build_tower("compact", 64).count_params() > 0
+    assert towers.build_tower("compact", 64).count_params() > 0

@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-from rankpose_tf import model
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.formats import tflite, tflite_metadata
+from rankpose_tf.models import saving
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "export" / "ondevice" / "predict.py"
 
@@ -43,7 +43,7 @@ def test_the_crop_is_that_of_training(script, height, width, box, scale):
 @pytest.fixture(scope="module")
 def path(small_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("ondevice") / "rankpose_fp32.tflite"
-    tflite.write(*model.load_model(small_model), "fp32", path)
+    tflite.write(*saving.load_model(small_model), "fp32", path)
     return path
 
 
@@ -92,7 +92,7 @@ def test_a_model_that_is_none_is_refused(script, tmp_path, name):
 
 @pytest.mark.end_to_end
 def test_it_runs_where_tensorflow_can_not_be_imported(small_model, path, tmp_path):
-    network, _ = model.load_model(small_model)
+    network, _ = saving.load_model(small_model)
     picture, box = synthetic.render(3, (0.5, -0.2, 0.1), 100)
     np.save(tmp_path / "head.npy", picture)
     program = (

@@ -12,7 +12,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.formats import folded
 from rankpose_tf.formats import onnx as onnx_format
 from rankpose_tf.formats import openvino as openvino_format
-from rankpose_tf.model import build_tower
+from rankpose_tf.models.towers import build_tower
 from tests.test_folded import DESCRIPTION, SIZE, degrees, pictures, randomised
 
 onnx = pytest.importorskip("onnx")

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from rankpose_tf import losses, model, pair_order
+from rankpose_tf import losses, pair_order
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.models import saving
 from tests.conftest import write_prepared
 
 
@@ -43,7 +44,7 @@ def test_labels_that_are_all_equal_are_an_error():
 
 def test_the_share_is_the_one_that_training_reports(small_model, prepared):
     found = pair_order.measure(small_model, prepared, validation_identities=5, batch_size=7)
-    network, _ = model.load_model(small_model)
+    network, _ = saving.load_model(small_model)
     threshold = pairs.held_out_threshold(records.read_identity_table(prepared), 5)
     metric = losses.OrderAccuracy()
     for views, pose in pairs.validation_pairs(

@@ -17,7 +17,6 @@ from rankpose_tf import (
     evaluation,
     map_plots,
     metrics,
-    model,
     paper_faces,
     paper_figures,
     peers,
@@ -25,6 +24,7 @@ from rankpose_tf import (
 )
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs
+from rankpose_tf.models import towers as model
 
 PROTOCOL = "rendered heads, square crop 1.4 x box (landmarks), |angle| <= 99 degrees; 96 pictures"
 

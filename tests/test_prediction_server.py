@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import model
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.formats import savedmodel
+from rankpose_tf.models import saving
 from rankpose_tf.serving_client import GrpcClient, RestClient, ServingError
 from tests import prediction_server, server_batching
 from tests.session_loader import Failed
@@ -37,7 +37,7 @@ PARAMETERS = server_batching.Parameters(
 
 @pytest.fixture(scope="module")
 def network(small_model):
-    return model.load_model(small_model)
+    return saving.load_model(small_model)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import model
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.formats import savedmodel
+from rankpose_tf.models import saving
 from tests import session_loader
 
 SIZE = 32
@@ -18,7 +18,7 @@ DEGREES = 1e-3
 
 @pytest.fixture(scope="module")
 def network(small_model):
-    return model.load_model(small_model)
+    return saving.load_model(small_model)
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import metrics, shipped
+from rankpose_tf import metrics
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.data.shards import prepare
-from rankpose_tf.model import read_description
+from rankpose_tf.models import shipped
+from rankpose_tf.models.saving import read_description
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"
 # The first of the dev set in the order of its shards, a hash of their names, and the shipped

@@ -8,17 +8,17 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf import layers, model
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.formats import tflite, tflite_metadata
+from rankpose_tf.models import layers, saving
 
 SIZE = 32
 
 
 @pytest.fixture(scope="module")
 def network(small_model):
-    return model.load_model(small_model)
+    return saving.load_model(small_model)
 
 
 @pytest.fixture(scope="module")

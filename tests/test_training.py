@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import callbacks, model, training
+from rankpose_tf import callbacks, training
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
+from rankpose_tf.models import saving, towers
 from rankpose_tf.workdir import claim_workdir
 
 SMALL = {
@@ -55,7 +56,7 @@ def test_a_run_ends_with_its_error_and_the_path_of_the_model(finished):
     figures, path = output.strip().splitlines()[-2:]
     assert figures.startswith("MAE on held-out identities, degrees: yaw")
     assert pathlib.Path(path) == workdir / "best.keras"
-    tower, description = model.load_model(path)
+    tower, description = saving.load_model(path)
     assert tower(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 3)
     assert description["tower"] == "compact" and description["crop_scale"] == 1.4
 
@@ -194,7 +195,7 @@ def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_p
         asked.append(shape)
         raise Stopped
 
-    monkeypatch.setattr(model, "build_tower", recorded)
+    monkeypatch.setattr(towers, "build_tower", recorded)
     with pytest.raises(Stopped):
         training.train(
             workdir=tmp_path,
@@ -300,7 +301,7 @@ def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
     result = training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
     assert result["best_epoch"] == 2 and "val_mae" not in result["best"]
     assert "held_out" not in result
-    assert model.read_description(tmp_path)["epoch"] == 2
+    assert saving.read_description(tmp_path)["epoch"] == 2
 
 
 class Stopped(Exception):
@@ -351,7 +352,7 @@ def assert_close(one, other, **tolerance):
 def test_the_best_model_holds_the_averaged_weights_and_the_checkpoint_the_trained_ones(averaged):
     workdir, steps = averaged
     assert len(steps) == 12
-    tower, description = model.load_model(workdir)
+    tower, description = saving.load_model(workdir)
     expected = running_average(steps[: 4 * description["epoch"]], 0.8)
     assert_close(tower.trainable_variables, expected, rtol=1e-4, atol=1e-5)
     last = keras.models.load_model(workdir / "last.keras")
@@ -363,7 +364,7 @@ def test_the_best_model_holds_the_averaged_weights_and_the_checkpoint_the_traine
 
 def test_it_is_the_averaged_weights_that_are_validated(averaged, prepared):
     workdir, _ = averaged
-    tower, description = model.load_model(workdir)
+    tower, description = saving.load_model(workdir)
     table = records.read_identity_table(prepared)
     errors = [
         np.abs(tower(view) - pose[:, index])
@@ -389,7 +390,7 @@ def test_a_stopped_run_with_averaged_weights_goes_on_to_the_same_result(
     assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
     one, other = (m.optimizer.variables for m in (one, other))
     assert_close(one, other, rtol=1e-2, atol=1e-3)
-    one, other = (model.load_model(path)[0].get_weights() for path in (averaged[0], tmp_path))
+    one, other = (saving.load_model(path)[0].get_weights() for path in (averaged[0], tmp_path))
     assert_close(one, other, rtol=1e-2, atol=1e-3)
 
 

@@ -19,7 +19,7 @@ def metadata(description):
     """What a user of a bare file must know.
 
     Args:
-      description: of the model, see `model.load_model`.
+      description: of the model, see `saving.load_model`.
 
     Returns:
       Dict of strings.

@@ -46,7 +46,7 @@ def write(network, description, folder):
 
     Args:
       network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
-      description: of `model.load_model`; input_size and crop_scale are used.
+      description: of `saving.load_model`; input_size and crop_scale are used.
       folder: the version's folder; must not exist.
 
     Raises:

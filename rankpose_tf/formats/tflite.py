@@ -44,7 +44,7 @@ def write(network, description, variant, path, calibration=None):
 
     Args:
       network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
-      description: of `model.load_model`; it goes into the file.
+      description: of `saving.load_model`; it goes into the file.
       variant: one of VARIANTS.
       path: where to, ending in .tflite.
       calibration: real training views, (N, S, S, 3) uint8 or an iterable of N such views,
@@ -128,7 +128,7 @@ def _rescaling(network):
     """
     import keras
 
-    from rankpose_tf import layers
+    from rankpose_tf.models import layers
 
     for layer in network.layers:
         if isinstance(layer, keras.layers.Rescaling) and np.ndim(layer.scale) == 0:

@@ -32,7 +32,7 @@ def describe(description, variant):
     """What a user of a bare file must know, JSON-able.
 
     Args:
-      description: of `model.load_model`.
+      description: of `saving.load_model`.
       variant: precision of the file.
     """
     trained_on = description.get("training_set", "unknown")
@@ -81,7 +81,7 @@ def finished(content, description, variant):
 
     Args:
       content: bytes of the converted model.
-      description: of `model.load_model`.
+      description: of `saving.load_model`.
       variant: precision of the file.
     """
     from tensorflow.lite.python import schema_py_generated as schema

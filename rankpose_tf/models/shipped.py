@@ -10,7 +10,7 @@ import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
 
-FILE = pathlib.Path(__file__).parent / "weights" / "compact.keras"
+FILE = pathlib.Path(__file__).parents[1] / "weights" / "compact.keras"
 
 
 def path():

@@ -4,20 +4,15 @@ The tower takes RGB pictures, 0..255, of any size and does its own preprocessing
 the paper's; the compact one is in compact.py.
 """
 
-import json
 import pathlib
-import zipfile
 
 import keras
 
-from rankpose_tf.compact import compact_features
-from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.layers import AntialiasedResize, CaffePreprocessing, NormalizedDense
+from rankpose_tf.models.compact import compact_features
+from rankpose_tf.models.layers import AntialiasedResize, CaffePreprocessing, NormalizedDense
 
 TOWERS = ("resnet50", "compact")
-FORMAT_VERSION = 1
-_DESCRIPTION = "rankpose.json"
 
 
 def build_tower(
@@ -119,93 +114,3 @@ def build_siamese(tower, input_size):
 def single_image_model(siamese):
     """The tower of a Siamese model: the same layers and variables, nothing copied."""
     return siamese.get_layer("tower")
-
-
-def save_model(model, path, description):
-    """Saves a single-image model with what its users must know, whole or not at all.
-
-    Args:
-      model: the tower.
-      path: where to, ending in .keras.
-      description: JSON-able dict: tower, input_size, transform, crop_scale and what else helps.
-    """
-    with files.replaced(path) as beside:
-        model.save(beside)
-        with zipfile.ZipFile(beside, "a") as archive:
-            content = {"format_version": FORMAT_VERSION, **description}
-            archive.writestr(_DESCRIPTION, json.dumps(content, indent=2))
-
-
-def read_description(path):
-    """What `save_model` wrote beside the weights.
-
-    Raises:
-      RankPoseError: if the file is absent, no model of this package, or of another format.
-    """
-    path = pathlib.Path(path)
-    if path.is_dir():
-        path = path / "best.keras"
-    if not path.is_file():
-        raise RankPoseError(
-            f"model: no file {path.name!r} in {str(path.parent)!r}; expected a workdir of "
-            "rankpose_tf.train or a .keras file"
-        )
-    try:
-        with zipfile.ZipFile(path) as archive:
-            description = json.loads(archive.read(_DESCRIPTION))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise RankPoseError(
-            f"model: {str(path)!r} is not a model that rankpose_tf.train wrote, or it is damaged"
-        ) from error
-    if description.get("format_version") != FORMAT_VERSION:
-        raise RankPoseError(
-            f"model: {str(path)!r} has format {description.get('format_version')}, this version of "
-            f"rankpose_tf reads format {FORMAT_VERSION}; use the version that wrote it "
-            f"({description.get('rankpose_tf', 'unknown')}) or train again"
-        )
-    return description
-
-
-def load_model(path):
-    """Loads a trained single-image model.
-
-    Args:
-      path: a workdir of rankpose_tf.train (its best.keras is taken) or a .keras file.
-
-    Returns:
-      The model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians, and its description, a dict.
-
-    Raises:
-      RankPoseError: if the file is absent, foreign, damaged or of another format.
-    """
-    path = pathlib.Path(path)
-    description = read_description(path)
-    path = path / "best.keras" if path.is_dir() else path
-    try:
-        network = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
-        raise RankPoseError(
-            f"model: {str(path)!r} could not be read, the file is damaged or was written by "
-            f"another Keras ({type(error).__name__}: {error})"
-        ) from error
-    _check_description(path, network, description)
-    return network, description
-
-
-def _check_description(path, network, description):
-    """A description of another model would crop, resize or export this one wrongly."""
-    layers = {layer.name: layer for layer in network.layers}
-    if not {"pose", "resize"} <= layers.keys():
-        raise RankPoseError(
-            f"model: {str(path)!r} is no single-image model; pass the best.keras of a workdir"
-        )
-    for key, found in (
-        ("transform", layers["pose"].transform),
-        ("input_size", layers["resize"].size),
-    ):
-        if description.get(key) != found:
-            raise RankPoseError(
-                f"model: {str(path)!r} is described with {key} {description.get(key)!r}, its "
-                f"network has {found!r}; description and network are of two models, pass the "
-                "file as rankpose_tf.train wrote it"
-            )
