@@ -17,7 +17,7 @@ import numpy as np
 from absl import logging
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_client import GrpcClient, RestClient, ServingError
+from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 # Enough that no cache sees one picture only, and little enough to hold.

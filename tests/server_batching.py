@@ -15,7 +15,7 @@ import time
 import numpy as np
 from google.protobuf import descriptor_pool, message_factory, text_format
 
-from rankpose_tf import serving_messages
+from rankpose_tf.serving import messages
 from tests.session_loader import Failed
 
 _INVALID_ARGUMENT, _FAILED_PRECONDITION, _UNAVAILABLE = 3, 9, 14
@@ -43,8 +43,8 @@ def parse_text(name, text):
     pool = descriptor_pool.DescriptorPool()
     for known in (any_pb2, wrappers_pb2):
         pool.AddSerializedFile(known.DESCRIPTOR.serialized_pb)
-    pool.Add(serving_messages.file_descriptor("tensorflow", {}))
-    pool.Add(serving_messages.file_descriptor("tensorflow.serving", _PROTOS))
+    pool.Add(messages.file_descriptor("tensorflow", {}))
+    pool.Add(messages.file_descriptor("tensorflow.serving", _PROTOS))
     descriptor = pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
     return text_format.Parse(text, message_factory.GetMessageClass(descriptor)())
 

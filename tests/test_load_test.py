@@ -15,7 +15,7 @@ import pytest
 
 from rankpose_tf import load_test
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_client import ServingError
+from rankpose_tf.serving import ServingError
 from tests.number_session import NumberSession
 from tests.prediction_server import Server
 from tests.session_loader import Failed

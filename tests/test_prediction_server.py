@@ -18,7 +18,7 @@ import tensorflow as tf
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.formats import savedmodel
 from rankpose_tf.models import saving
-from rankpose_tf.serving_client import GrpcClient, RestClient, ServingError
+from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 from tests import prediction_server, server_batching
 from tests.session_loader import Failed
 

@@ -14,9 +14,8 @@ import types
 import numpy as np
 import pytest
 
-from rankpose_tf import serving_base
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_client import (
+from rankpose_tf.serving import (
     GrpcClient,
     ModelVersion,
     RestClient,
@@ -25,6 +24,7 @@ from rankpose_tf.serving_client import (
     Signature,
     TensorSpecification,
 )
+from rankpose_tf.serving import client as serving_base
 from tests.number_session import INPUTS, OUTPUTS, NumberSession
 from tests.prediction_server import Server
 from tests.session_loader import Failed

@@ -13,8 +13,8 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from rankpose_tf import serving_base
 from rankpose_tf.formats import savedmodel
+from rankpose_tf.serving import client
 from tests import server_batching
 from tests.number_session import NumberSession
 from tests.prediction_server import Server
@@ -107,7 +107,7 @@ each_start = pytest.mark.parametrize(
 
 def test_the_model_is_the_one_that_clients_ask_for():
     (config,) = models(read("models.config"))
-    assert config.name == serving_base.Client("localhost:1").model
+    assert config.name == client.Client("localhost:1").model
     assert config.base_path == f"/models/{config.name}"
     assert config.model_platform == "tensorflow"
     assert config.model_version_policy.latest.num_versions == 1
@@ -121,7 +121,7 @@ def test_batches_are_those_that_the_export_warms_up():
 
 def test_a_client_asks_for_no_more_than_a_batch_holds():
     parameters = server_batching.read_parameters(FOLDER / "batching.config")
-    assert serving_base.Client("localhost:1").max_pictures <= parameters.max_batch_size
+    assert client.Client("localhost:1").max_pictures <= parameters.max_batch_size
 
 
 def test_arrays_are_not_padded_with_black():

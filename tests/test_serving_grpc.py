@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from tensorflow.core.framework import tensor_pb2
 
-from rankpose_tf import serving_grpc
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_client import GrpcClient, ServingError
+from rankpose_tf.serving import GrpcClient, ServingError, grpc_client
 from tests.number_session import NumberSession
 from tests.prediction_server import Server
 
@@ -49,8 +48,8 @@ def test_values_are_read_in_each_of_the_ways_to_write_them():
     as_field = tensor_pb2.TensorProto(dtype="DT_FLOAT", float_val=values)
     for tensor in (as_content, as_field):
         tensor.tensor_shape.dim.add(size=3)
-        np.testing.assert_array_equal(serving_grpc._values(tensor), values)
+        np.testing.assert_array_equal(grpc_client._values(tensor), values)
     # A last value that repeats may be written once.
     shortened = tensor_pb2.TensorProto(dtype="DT_BOOL", bool_val=[False, True])
     shortened.tensor_shape.dim.add(size=4)
-    assert serving_grpc._values(shortened) == [False, True, True, True]
+    assert grpc_client._values(shortened) == [False, True, True, True]

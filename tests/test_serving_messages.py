@@ -15,11 +15,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2,
 )
 
-from rankpose_tf import serving_messages
+from rankpose_tf.serving import messages
 
 DECLARED = [
     (package, name, fields)
-    for package, content in serving_messages.PACKAGES.items()
+    for package, content in messages.PACKAGES.items()
     for name, fields in content.items()
     if isinstance(fields, dict)
 ]
@@ -28,7 +28,7 @@ DECLARED = [
 @pytest.mark.parametrize("package, name, fields", DECLARED, ids=lambda value: str(value)[:30])
 def test_fields_have_the_official_numbers_and_wire_types(package, name, fields):
     official = descriptor_pool.Default().FindMessageTypeByName(f"{package}.{name}")
-    ours = getattr(serving_messages.messages(), name.replace(".", "")).DESCRIPTOR
+    ours = getattr(messages.messages(), name.replace(".", "")).DESCRIPTOR
     assert set(fields) <= set(official.fields_by_name)
     for field in ours.fields:
         expected = official.fields_by_name[field.name]
@@ -40,14 +40,14 @@ def test_fields_have_the_official_numbers_and_wire_types(package, name, fields):
 
 
 def test_enumerations_have_the_official_numbers():
-    for name, number in serving_messages.DATA_TYPES.items():
+    for name, number in messages.DATA_TYPES.items():
         assert types_pb2.DataType.Value(name) == number
     states = get_model_status_pb2.ModelVersionStatus.State.items()
-    assert serving_messages.STATES == {number: name for name, number in states}
+    assert messages.STATES == {number: name for name, number in states}
 
 
 def test_a_request_reads_the_same_through_the_official_class():
-    ours = serving_messages.messages().PredictRequest()
+    ours = messages.messages().PredictRequest()
     ours.model_spec.name = "rankpose"
     ours.model_spec.version.value = 3
     box = ours.inputs["box"]
@@ -62,15 +62,15 @@ def test_a_request_reads_the_same_through_the_official_class():
 
 
 def test_service_methods_have_the_official_names():
-    from rankpose_tf import serving_grpc
+    from rankpose_tf.serving import grpc_client
 
     services = {
         "Predict": prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"],
         "GetModelMetadata": prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"],
         "GetModelStatus": model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
     }
-    assert set(serving_grpc.METHODS) == set(services)
-    for name, path in serving_grpc.METHODS.items():
+    assert set(grpc_client.METHODS) == set(services)
+    for name, path in grpc_client.METHODS.items():
         method = services[name].methods_by_name[name]
         assert path == f"/{services[name].full_name}/{name}"
         assert method.input_type.name == f"{name}Request"

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_client import RestClient, ServingError
+from rankpose_tf.serving import RestClient, ServingError
 
 
 @pytest.mark.parametrize("address", ["ftp://host:1", "host:port"])

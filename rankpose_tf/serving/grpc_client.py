@@ -4,15 +4,10 @@ import math
 
 import numpy as np
 
-from rankpose_tf import serving_messages
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_base import Client
-from rankpose_tf.serving_results import (
-    ModelVersion,
-    ServingError,
-    Signature,
-    TensorSpecification,
-)
+from rankpose_tf.serving import messages
+from rankpose_tf.serving.client import Client
+from rankpose_tf.serving.results import ModelVersion, ServingError, Signature, TensorSpecification
 
 METHODS = {
     "Predict": "/tensorflow.serving.PredictionService/Predict",
@@ -34,7 +29,7 @@ _OPTIONS = [
 
 
 class GrpcClient(Client):
-    """See `serving_base.Client`. The channel connects with the first request.
+    """See `client.Client`. The channel connects with the first request.
 
     Args:
       address: "host:port".
@@ -55,7 +50,7 @@ class GrpcClient(Client):
                 "use RestClient"
             ) from error
         self._failure = grpc.RpcError
-        self._messages = serving_messages.messages()
+        self._messages = messages.messages()
         if credentials is None:
             self._channel = grpc.insecure_channel(address, options=_OPTIONS)
         else:
@@ -99,7 +94,7 @@ class GrpcClient(Client):
         return [
             ModelVersion(
                 version=item.version,
-                state=serving_messages.STATES.get(item.state, str(item.state)),
+                state=messages.STATES.get(item.state, str(item.state)),
                 message=item.status.error_message,
             )
             for item in response.model_version_status
@@ -119,7 +114,7 @@ class GrpcClient(Client):
 
 def _fill(tensor, value):
     """Puts a list of bytes, or an array of uint8 or float32, into a TensorProto."""
-    types = serving_messages.DATA_TYPES
+    types = messages.DATA_TYPES
     if isinstance(value, list):
         tensor.dtype = types["DT_STRING"]
         tensor.tensor_shape.dim.add(size=len(value))
@@ -133,7 +128,7 @@ def _fill(tensor, value):
 
 def _values(tensor):
     """(B,) values of a TensorProto of float32 or bool, in either of the two ways to write it."""
-    is_bool = tensor.dtype == serving_messages.DATA_TYPES["DT_BOOL"]
+    is_bool = tensor.dtype == messages.DATA_TYPES["DT_BOOL"]
     if tensor.tensor_content:
         return np.frombuffer(tensor.tensor_content, np.bool_ if is_bool else "<f4")
     values = tensor.bool_val if is_bool else tensor.float_val
@@ -143,7 +138,7 @@ def _values(tensor):
 
 
 def _specifications(tensors):
-    names = {number: name for name, number in serving_messages.DATA_TYPES.items()}
+    names = {number: name for name, number in messages.DATA_TYPES.items()}
     return {
         name: TensorSpecification(
             dtype=names.get(tensor.dtype, str(tensor.dtype)),

@@ -10,13 +10,8 @@ import urllib.parse
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_base import Client
-from rankpose_tf.serving_results import (
-    ModelVersion,
-    ServingError,
-    Signature,
-    TensorSpecification,
-)
+from rankpose_tf.serving.client import Client
+from rankpose_tf.serving.results import ModelVersion, ServingError, Signature, TensorSpecification
 
 # What TF Serving makes of its statuses. 400 also stands for FAILED_PRECONDITION and OUT_OF_RANGE.
 _STATUSES = {
@@ -37,7 +32,7 @@ _PIECE = 1 << 16
 
 
 class RestClient(Client):
-    """See `serving_base.Client`. Each request has a connection of its own.
+    """See `client.Client`. Each request has a connection of its own.
 
     Args:
       address: "host:port", or a URL with http:// or https:// and perhaps a path before /v1.

@@ -1,6 +1,6 @@
 """What both clients of TF Serving do alike: batching, order, retries, typed results.
 
-A transport (serving_grpc.py, serving_rest.py) sends one request; everything else is here.
+A transport (grpc_client.py, rest_client.py) sends one request; everything else is here.
 """
 
 import collections
@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.serving_results import ServedPose, ServingError
+from rankpose_tf.serving.results import ServedPose, ServingError
 
 # First pause before a retry, seconds; it doubles with each, and each is shortened at random so
 # that many clients do not come back at once.

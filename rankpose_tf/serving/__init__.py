@@ -11,10 +11,10 @@ beside the standard library and NumPy. Encoded pictures travel about equally fas
 ones (`predict_arrays`) are written out as text by REST, and are several times slower there.
 """
 
-from rankpose_tf.serving_base import Client
-from rankpose_tf.serving_grpc import GrpcClient
-from rankpose_tf.serving_rest import RestClient
-from rankpose_tf.serving_results import (
+from rankpose_tf.serving.client import Client
+from rankpose_tf.serving.grpc_client import GrpcClient
+from rankpose_tf.serving.rest_client import RestClient
+from rankpose_tf.serving.results import (
     ModelVersion,
     ServedPose,
     ServingError,
