@@ -14,10 +14,11 @@ import pathlib
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import ablation, ablation_statistics, plots
+from rankpose_tf import ablation, ablation_statistics
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.evaluation import plots
 
 TITLES = {
     "table3_mse_linear": "MSE",

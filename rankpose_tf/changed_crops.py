@@ -10,8 +10,9 @@ import functools
 import cv2
 import numpy as np
 
-from rankpose_tf import evaluation, metrics
 from rankpose_tf.data import pairs, records
+from rankpose_tf.evaluation import metrics
+from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import load_model, read_description
 
 _BATCH_SIZE = 64

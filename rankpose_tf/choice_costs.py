@@ -6,10 +6,11 @@ import pathlib
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from rankpose_tf import evaluation, metrics, protocols
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
+from rankpose_tf.evaluation import metrics, protocols
+from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import load_model, read_description
 
 CROP_SCALES = (1.0, 1.2, 1.4, 1.6, 1.8, 2.0)

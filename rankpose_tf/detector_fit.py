@@ -17,10 +17,11 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from rankpose_tf import blazeface, detect, metrics, tracking
+from rankpose_tf import blazeface, detect, tracking
 from rankpose_tf.core import command, crop, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, sources, w300lp
+from rankpose_tf.evaluation import metrics
 
 _DETECTOR = flags.DEFINE_enum("detector", "blazeface", ("blazeface", "mtcnn"), "Which to take.")
 _SOURCE = flags.DEFINE_string("source", "", "300W-LP's layout, folder or zip: fit on view 0.")

@@ -4,18 +4,19 @@
     python -m rankpose_tf.evaluate --model=RUN --data=PREPARED --protocol=rankpose
     python -m rankpose_tf.evaluate --predictions=FILE.csv --data=PREPARED
 
-The last scores another system's angles; `rankpose_tf.peers` says what the file looks like.
+The last scores another system's angles; `rankpose_tf.evaluation.other_systems` says what the file looks like.
 """
 
 import sys
 
 from absl import flags
 
-from rankpose_tf import evaluation, peers
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import other_systems
+from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.evaluation.protocols import PROTOCOLS
 from rankpose_tf.models import shipped
-from rankpose_tf.protocols import PROTOCOLS
 
 _MODEL = flags.DEFINE_string(
     "model",
@@ -90,7 +91,7 @@ def _score_predictions():
                 f"{flag.name}: with --predictions no model is run and no picture is cut; leave "
                 f"out --{flag.name}"
             )
-    return peers.evaluate_file(
+    return other_systems.evaluate_file(
         predictions=_PREDICTIONS.value,
         data=_DATA.value,
         out=_OUT.value or None,

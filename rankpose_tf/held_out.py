@@ -9,8 +9,9 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf import evaluation, metrics
 from rankpose_tf.data import pairs, records
+from rankpose_tf.evaluation import metrics
+from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import saving
 
 

@@ -5,9 +5,9 @@ import tempfile
 
 import numpy as np
 
-from rankpose_tf import evaluation
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.evaluation import run as evaluation
 
 SYNTHETIC = "synthetic"
 _HEADS = 200

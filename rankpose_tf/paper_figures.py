@@ -11,9 +11,11 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf import activations, evaluation, map_plots, metrics, paper_faces, peers, plots
+from rankpose_tf import activations, map_plots, paper_faces
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import metrics, other_systems, plots
+from rankpose_tf.evaluation import run as evaluation
 
 _FACE = 128
 _EDGES = {"channels": activations.CHANNEL_EDGES, "mean_map": activations.MEAN_MAP_EDGES}
@@ -58,7 +60,7 @@ def activation_maps(
         views, protocol = paper_faces.views(
             towers, folder, about, crop_scale, filter_angles, batch_size
         )
-        known = peers.labels(folder)
+        known = other_systems.labels(folder)
         tested = np.flatnonzero(known["within"] | (not filter_angles))
         chosen = paper_faces.spread_over_yaw(known["true"][tested, 0], faces)
         shown = about["kind"] == paper_faces.SYNTHETIC if show_faces is None else show_faces
@@ -124,7 +126,7 @@ def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, 
     """Figure 4: share of the pictures under each error of yaw, pitch and roll, of several models.
 
     Args: as for `activation_maps`; any number of models from one on, and a .csv file of another
-      system's angles, as `peers` reads it, may stand for one: its crops are its own.
+      system's angles, as `other_systems` reads it, may stand for one: its crops are its own.
 
     Returns:
       Path of the figure.
@@ -200,9 +202,9 @@ def _maps_of(tower, pictures):
 
 
 def _angles_of_file(path, folder, filter_angles):
-    """As from `evaluation.predict`, of a .csv file that has every picture of the set."""
-    rows, known = peers.read_angles(path), peers.labels(folder)
-    found, counts = peers.match(rows, known, filter_angles, True, path)
+    """As from `evaluation.run.predict`, of a .csv file that has every picture of the set."""
+    rows, known = other_systems.read_angles(path), other_systems.labels(folder)
+    found, counts = other_systems.match(rows, known, filter_angles, True, path)
     if counts["missing"]:
         raise RankPoseError(
             f"models: {str(path)!r} has no angles for {counts['missing']} pictures of the set, and "

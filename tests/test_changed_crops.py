@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from rankpose_tf import changed_crops, evaluation
+from rankpose_tf import changed_crops
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import run as evaluation
 
 
 def crops(seed=0):

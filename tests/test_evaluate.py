@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, evaluation_files, metrics
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.evaluation import files as evaluation_files
+from rankpose_tf.evaluation import metrics
+from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import save_model
 from rankpose_tf.models.towers import build_tower
 

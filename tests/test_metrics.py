@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from rankpose_tf import metrics
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import metrics
 
 
 def test_mae_is_the_mean_absolute_difference_of_each_angle():

@@ -12,18 +12,11 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import (
-    activations,
-    evaluation,
-    map_plots,
-    metrics,
-    paper_faces,
-    paper_figures,
-    peers,
-    plots,
-)
+from rankpose_tf import activations, map_plots, paper_faces, paper_figures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs
+from rankpose_tf.evaluation import metrics, other_systems, plots
+from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import towers as model
 
 PROTOCOL = "rendered heads, square crop 1.4 x box (landmarks), |angle| <= 99 degrees; 96 pictures"
@@ -64,7 +57,7 @@ def test_figure_2_shows_the_maps_of_both_models_on_the_faces_it_names(
     )
     content = read(out)
     assert (content["figure"], content["protocol"]) == (2, PROTOCOL)
-    labels = peers.labels(prepared)
+    labels = other_systems.labels(prepared)
     chosen = paper_faces.spread_over_yaw(labels["true"][:, 0], 3)
     assert [face["name"] for face in content["faces"]] == [labels["names"][k] for k in chosen]
     images = np.concatenate([b["image"].numpy() for b in pairs.views(prepared, 32, 1.4, 50)])
@@ -144,8 +137,8 @@ def test_figure_4_is_of_the_errors_that_evaluate_finds(small_model, prepared, tm
     out = tmp_path / "figure" / "figure.png"
     content = read(paper_figures.cumulative_error(models=models, data=prepared, out=out))
     assert content["protocol"] == f"{PROTOCOL}; file: another system's crops"
-    found = peers.match(
-        peers.read_angles(folder / "predictions.csv"), peers.labels(prepared), True, False, "file"
+    found = other_systems.match(
+        other_systems.read_angles(folder / "predictions.csv"), other_systems.labels(prepared), True, False, "file"
     )[0]
     errors = metrics.absolute_errors(found["true"], found["predicted"])
     for name in models:
@@ -158,7 +151,7 @@ def test_figure_4_is_of_the_errors_that_evaluate_finds(small_model, prepared, tm
 
 
 def test_a_file_of_angles_has_to_have_every_picture(small_model, prepared, tmp_path):
-    name = peers.labels(prepared)["names"][0]
+    name = other_systems.labels(prepared)["names"][0]
     (tmp_path / "angles.csv").write_text(f"image,yaw,pitch,roll\n{name},1,2,3\n")
     with pytest.raises(RankPoseError, match="models: .*angles.csv.* no angles for 95 pictures"):
         paper_figures.cumulative_error(
@@ -184,7 +177,7 @@ def test_rendered_heads_need_no_data(monkeypatch):
     monkeypatch.setattr(paper_faces, "_HEADS", 3)
     with paper_faces.prepared("synthetic") as (folder, about):
         assert about["protocol_set"] == "rendered heads"
-        assert len(peers.labels(folder)["names"]) == about["views"] == 3 * 5
+        assert len(other_systems.labels(folder)["names"]) == about["views"] == 3 * 5
 
 
 def test_nothing_is_overwritten_and_the_file_is_a_png(two_models, tmp_path):

@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, peers
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards
+from rankpose_tf.evaluation import other_systems
+from rankpose_tf.evaluation import run as evaluation
 from tests.conftest import write_prepared
 
 # Degrees; "b" has one over the limit of 99 degrees.
@@ -44,7 +45,7 @@ def _file(tmp_path, rows=ROWS, header=("image", "yaw", "pitch", "roll")):
 
 def test_a_file_is_scored_like_a_model(data, tmp_path):
     path = _file(tmp_path)
-    result, out = peers.evaluate_file(predictions=path, data=data, out=tmp_path / "out")
+    result, out = other_systems.evaluate_file(predictions=path, data=data, out=tmp_path / "out")
     yaw, pitch, roll = SCORED.mean(axis=0)
     mean = (yaw + pitch + roll) / 3
     expected = {"yaw": yaw, "pitch": pitch, "roll": roll, "mean": mean}
@@ -62,22 +63,22 @@ def test_no_model_is_loaded_and_no_picture_is_decoded(data, tmp_path, monkeypatc
     for name in ("load_model", "predict"):
         monkeypatch.setattr(evaluation, name, None)
     # The pictures of the data are empty files.
-    result, _ = peers.evaluate_file(predictions=_file(tmp_path), data=data)
+    result, _ = other_systems.evaluate_file(predictions=_file(tmp_path), data=data)
     assert result["images"] == len(SCORED)
 
 
 def test_the_result_lies_beside_the_file_unless_told(data, tmp_path):
-    _, out = peers.evaluate_file(predictions=_file(tmp_path), data=data)
+    _, out = other_systems.evaluate_file(predictions=_file(tmp_path), data=data)
     assert out == tmp_path / "evaluation-AFLW2000-3D"
 
 
 def test_the_protocol_is_named_and_decides_the_filter(data, tmp_path):
     path, name = _file(tmp_path), "aflw2000_all_angles"
-    result, _ = peers.evaluate_file(predictions=path, data=data, protocol=name)
+    result, _ = other_systems.evaluate_file(predictions=path, data=data, protocol=name)
     assert (result["images"], result["protocol_name"]) == (3, name)
     assert result["protocol"].startswith(f"{name}: AFLW2000-3D, another system's crops, all angles")
     with pytest.raises(RankPoseError, match="is for 'BIWI"):
-        peers.evaluate_file(predictions=path, data=data, protocol="biwi_all")
+        other_systems.evaluate_file(predictions=path, data=data, protocol="biwi_all")
 
 
 def test_columns_may_be_in_any_order_with_others_between_them(data, tmp_path):
@@ -85,7 +86,7 @@ def test_columns_may_be_in_any_order_with_others_between_them(data, tmp_path):
     rows = [(0.9, roll, yaw, name, pitch) for name, yaw, pitch, roll in ROWS]
     path = _file(tmp_path, rows, header)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\n")
-    found = peers.read_angles(path)
+    found = other_systems.read_angles(path)
     assert [name for name, _ in found] == ["a", "b", "c"]
     np.testing.assert_array_equal([angles for _, angles in found], [row[1:] for row in ROWS])
 
@@ -105,20 +106,20 @@ def test_columns_may_be_in_any_order_with_others_between_them(data, tmp_path):
     ],
 )
 def test_names_match_by_the_end_of_their_path_where_that_is_one_picture_alone(name, place):
-    index = peers._index(["a.jpg", "sub/c.png", "c.jpg", "01/e.png", "02/e.png"])
-    assert peers._find(name, index) == place
+    index = other_systems._index(["a.jpg", "sub/c.png", "c.jpg", "01/e.png", "02/e.png"])
+    assert other_systems._find(name, index) == place
 
 
 def _refused(data, path, message, **options):
     with pytest.raises(RankPoseError, match=message):
-        peers.evaluate_file(predictions=path, data=data, **options)
+        other_systems.evaluate_file(predictions=path, data=data, **options)
     assert not (path.parent / "evaluation-AFLW2000-3D").exists()
 
 
 def test_a_missing_picture_is_an_error_or_counted(data, tmp_path):
     path = _file(tmp_path, ROWS[1:])
     _refused(data, path, "1 of 2 pictures have no prediction in .*such as 'a.jpg'.*allow_missing")
-    result, _ = peers.evaluate_file(predictions=path, data=data, allow_missing=True)
+    result, _ = other_systems.evaluate_file(predictions=path, data=data, allow_missing=True)
     assert result["predictions"]["missing"] == 1
     assert result["left_out"]["no prediction in the file"] == 1
     assert result["images"] == 1
@@ -132,7 +133,7 @@ def test_empty_cells_are_no_answer(data, tmp_path):
 
 def test_rows_of_other_pictures_are_counted(data, tmp_path):
     path = _file(tmp_path, [*ROWS, ("d", 0, 0, 0), ("e", 1, 1, 1)])
-    result, _ = peers.evaluate_file(predictions=path, data=data)
+    result, _ = other_systems.evaluate_file(predictions=path, data=data)
     assert result["predictions"] == {"rows": 5, "missing": 0, "unknown": 2, "outside_filter": 1}
     assert "2 of pictures that the data don't hold, 1 outside the filter" in evaluation.table(
         result
@@ -160,7 +161,7 @@ def test_radians_are_noticed(data, tmp_path):
 
 def test_small_angles_are_no_radians_where_the_labels_are_small_too():
     small = np.array([[1.0, 2.0, 3.0]])
-    peers._check_unit({"true": small, "predicted": small}, "x.csv")
+    other_systems._check_unit({"true": small, "predicted": small}, "x.csv")
 
 
 @pytest.mark.parametrize(
@@ -177,13 +178,13 @@ def test_a_file_of_another_kind_is_refused(data, tmp_path, content, message):
     path.write_bytes(content)
     _refused(data, path, message)
     with pytest.raises(RankPoseError, match="could not be read"):
-        peers.read_angles(tmp_path / "absent.csv")
+        other_systems.read_angles(tmp_path / "absent.csv")
 
 
 def test_fsa_nets_file_gives_its_published_figures(shared_data, tmp_path):
     dev = tmp_path / "dev"
     shards.prepare(shared_data / "aflw2000_dev.zip", dev, shards=2, workers=1, progress=False)
-    result, _ = peers.evaluate_file(
+    result, _ = other_systems.evaluate_file(
         predictions=shared_data / "fsanet_predictions_dev.csv", data=dev, out=tmp_path / "out"
     )
     assert result["images"] == 979

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, metrics, plots
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import metrics, plots
+from rankpose_tf.evaluation import run as evaluation
 
 
 def made_up(count, seed=0):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from rankpose_tf import evaluation, protocols
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import aflw2000, records, shards, sources
 from rankpose_tf.data import plan as plans
+from rankpose_tf.evaluation import protocols
+from rankpose_tf.evaluation import run as evaluation
 from tests import made_up_faces as made_up
 
 AFLW2000 = {"protocol_set": "AFLW2000-3D", "box_source": "pt3d_68"}

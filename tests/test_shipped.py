@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import metrics
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.data.shards import prepare
+from rankpose_tf.evaluation import metrics
 from rankpose_tf.models import shipped
 from rankpose_tf.models.saving import read_description
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from rankpose_tf import evaluation, metrics
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.evaluation import metrics
+from rankpose_tf.evaluation import run as evaluation
 
 _BATCH_SIZE = 64
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rankpose_tf.core import draw, files, pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.metrics import ANGLES, absolute_errors
+from rankpose_tf.evaluation.metrics import ANGLES, absolute_errors
 
 _CROP = 160
 _COLUMNS = 4
@@ -34,7 +34,7 @@ def write_plots(folder, result, found, views):
     Args:
       folder: existing folder.
       result: dict with protocol and model, as in evaluation.json.
-      found: dict with true and predicted, (N, 3) degrees, as from `evaluation.predict`.
+      found: dict with true and predicted, (N, 3) degrees, as from `evaluation.run.predict`.
       views: function of a size in pixels -> the batches of `pairs.views` that were predicted, in
         the same order; only the pictures that are shown are kept.
 

@@ -13,9 +13,9 @@ import re
 
 import numpy as np
 
-from rankpose_tf import metrics
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import metrics
 
 
 def free_folder(model, protocol_set):

@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf import evaluation_files, metrics, protocols
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
+from rankpose_tf.evaluation import files as evaluation_files
+from rankpose_tf.evaluation import metrics, protocols
+from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
 from rankpose_tf.models.saving import load_model, read_description
-from rankpose_tf.plots import require_matplotlib, write_plots
 
 _OVER_LIMIT = f"an angle over {records.ANGLE_LIMIT_DEGREES:g} degrees"
 
@@ -56,7 +57,7 @@ def evaluate(
       model: workdir of rankpose_tf.train, or a .keras file.
       data: prepared folder.
       out: new folder for evaluation.json and predictions.csv; None is one beside the model, see
-        `evaluation_files.free_folder`.
+        `files.free_folder`.
       protocol: one of `protocols.PROTOCOLS`, which sets the next two; None for no name.
       crop_scale: side of the square crop over the box's longer side; None is the model's own.
       filter_angles: leave out pictures with an angle over 99 degrees; None is to do so.
@@ -226,7 +227,7 @@ def table(result):
     """evaluation.json as text for a terminal.
 
     Args:
-      result: from `evaluate`, or from `peers.evaluate_file`.
+      result: from `evaluate`, or from `other_systems.evaluate_file`.
     """
     left = ", ".join(f"{count} ({why})" for why, count in result["left_out"].items() if count)
     counts = f"{result['images']} images; left out: {left or 'none'}"

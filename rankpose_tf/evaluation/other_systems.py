@@ -24,9 +24,11 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf import evaluation, evaluation_files, metrics, protocols
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, sources
+from rankpose_tf.evaluation import files as evaluation_files
+from rankpose_tf.evaluation import metrics, protocols
+from rankpose_tf.evaluation import run as evaluation
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
 _MISSING = "no prediction in the file"
@@ -37,7 +39,7 @@ _LARGEST_RADIANS = 3.2
 def evaluate_file(
     *, predictions, data, out=None, protocol=None, filter_angles=None, allow_missing=False
 ):
-    """Scores a CSV file of angles on a prepared set and writes what `evaluation.evaluate` writes.
+    """Scores a CSV file of angles on a prepared set and writes what `evaluation.run.evaluate` writes.
 
     Args:
       predictions: the CSV file, see the module's docstring.
@@ -182,7 +184,7 @@ def match(rows, known, filter_angles, allow_missing, path):
       path: of the file, for messages.
 
     Returns:
-      Dict of names, identities, true and predicted, as `evaluation.predict` returns; and dict of
+      Dict of names, identities, true and predicted, as `evaluation.run.predict` returns; and dict of
       counts: rows, missing, unknown (no such picture in the data), outside_filter.
 
     Raises:
