@@ -12,8 +12,8 @@ __all__ = ["Pose", "PoseEstimator", "load"]
 
 _HOMES = {
     "Pose": "rankpose_tf.core.pose",
-    "PoseEstimator": "rankpose_tf.estimator",
-    "load": "rankpose_tf.loading",
+    "PoseEstimator": "rankpose_tf.inference.estimator",
+    "load": "rankpose_tf.inference.loading",
 }
 
 

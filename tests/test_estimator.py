@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rankpose_tf import detect, estimator
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import Pose
 from rankpose_tf.data import augment
-from rankpose_tf.estimator import PoseEstimator
+from rankpose_tf.inference import detection, estimator
+from rankpose_tf.inference.estimator import PoseEstimator
 
 SIZE, SCALE = 24, 1.4
 
@@ -212,7 +212,7 @@ BOXES = np.array([[5.0, 5, 30, 30], [20, 10, 45, 39]])
 @pytest.mark.parametrize(
     ("answer", "scores"),
     [
-        ([detect.Detection(BOXES[0], 0.9), detect.Detection(BOXES[1], 0.5)], [0.9, 0.5]),
+        ([detection.Detection(BOXES[0], 0.9), detection.Detection(BOXES[1], 0.5)], [0.9, 0.5]),
         (np.concatenate([BOXES, [[0.75], [0.5]]], axis=1), [0.75, 0.5]),
         (BOXES, [None, None]),
         ([tuple(box) for box in BOXES], [None, None]),
@@ -268,7 +268,7 @@ def test_the_default_detector_is_made_once(judge, monkeypatch):
         made.append(1)
         return lambda picture: BOXES
 
-    monkeypatch.setattr(detect, "for_pictures", for_pictures)
+    monkeypatch.setattr(detection, "for_pictures", for_pictures)
     for _ in range(2):
         assert len(judge.predict_faces(scene(60, 70))) == 2
     assert made == [1]

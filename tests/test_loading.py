@@ -13,8 +13,8 @@ import pytest
 import scipy.io
 
 import rankpose_tf
-from rankpose_tf import loading
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import loading
 
 SIZE = 32
 # What the export may change where the weights stay float32.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf import predict_speed
-from rankpose_tf.estimator import PoseEstimator
+from rankpose_tf.inference.estimator import PoseEstimator
 
 
 @pytest.fixture(scope="module")

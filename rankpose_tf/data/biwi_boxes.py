@@ -12,7 +12,7 @@ FILE.csv   a list of frames with the boxes that peers publish, such as the usual
            taken off again, and the rest becomes a landmark box by the rule for MTCNN's boxes
            without its points (docs/detection.md): moved down 0.112 of the longer side, and a
            square of 0.815 of it.
-mtcnn      MTCNN run here, with the rule of `detect.MTCNN_RULE`. Frames without a face are left
+mtcnn      MTCNN run here, with the rule of `detection.MTCNN_RULE`. Frames without a face are left
            out and counted.
 head       a square of 150 mm around the head's centre from pose.txt, projected by rgb.cal. It
            looks at the label, and is there so that no frame has to be left out.
@@ -28,14 +28,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf import detect
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import sources
+from rankpose_tf.inference import detection
 
 MTCNN, HEAD = "mtcnn", "head"
 
 _MARGIN = 0.4
-_LIST_RULE = detect.Rule(((0.0, 0.112, 0.815),))
+_LIST_RULE = detection.Rule(((0.0, 0.112, 0.815),))
 # Side of the landmark box over the distance of the head's centre, as MTCNN's rule gives it.
 _FACE_MM = 150.0
 _COLUMNS = ("image", "x", "y", "width", "height")
@@ -135,7 +135,7 @@ def from_list(x, y, width, height):
     """
     margin = np.array([width, height]) * _MARGIN / (1 + 2 * _MARGIN)
     tight = np.concatenate([(x, y) + margin, (x + width, y + height) - margin])
-    return detect.landmark_box(tight, np.zeros((0, 2)), _LIST_RULE)
+    return detection.landmark_box(tight, np.zeros((0, 2)), _LIST_RULE)
 
 
 def around_head(centre, camera):
@@ -190,10 +190,10 @@ def from_mtcnn(content):
     found = _detector()(image)
     if not found:
         raise sources.SkippedView(sources.NO_FACE)
-    return detect.main_face(found, image.shape[1], image.shape[0]).box
+    return detection.main_face(found, image.shape[1], image.shape[0]).box
 
 
 @functools.lru_cache(maxsize=1)
 def _detector():
     """One network for all frames of a process."""
-    return detect.mtcnn()
+    return detection.mtcnn()

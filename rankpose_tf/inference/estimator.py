@@ -109,7 +109,7 @@ class PoseEstimator:
           image: a picture.
           detector: function (H, W, 3) uint8 RGB -> boxes (N, 4), or boxes and scores (N, 5), or
             a sequence of (box, score). Its boxes must be about those around the 68 landmarks.
-            None is `detect.for_pictures()`.
+            None is `detection.for_pictures()`.
 
         Returns:
           List of `Face`, in the detector's order; empty where it finds none.
@@ -187,9 +187,9 @@ class PoseEstimator:
     def _default_detector(self):
         with self._lock:
             if self._detector is None:
-                from rankpose_tf import detect
+                from rankpose_tf.inference import detection
 
-                self._detector = detect.for_pictures()
+                self._detector = detection.for_pictures()
         return self._detector
 
 

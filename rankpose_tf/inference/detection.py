@@ -115,7 +115,7 @@ def blazeface(threads=2, minimum_score=0.5):
     Raises:
       RankPoseError: if a package of the extra `detect` is missing.
     """
-    from rankpose_tf import blazeface as module
+    from rankpose_tf.inference import blazeface as module
 
     return from_backend(module.backend(threads, minimum_score), BLAZEFACE_RULE)
 

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.estimator import PoseEstimator
+from rankpose_tf.inference.estimator import PoseEstimator
 from rankpose_tf.models import shipped
 
 

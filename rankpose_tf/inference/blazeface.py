@@ -6,7 +6,7 @@ and spends more time on preparing a picture than the network needs. What is done
 anchors, weighted suppression) follows MediaPipe's face_detection_short_range graph.
 
 The picture is seen as a whole at 128 x 128, so a face should be at least a fifth of the longer
-side (most are still found at a seventh); smaller ones are the business of `detect.mtcnn`.
+side (most are still found at a seventh); smaller ones are the business of `detection.mtcnn`.
 """
 
 import importlib.util
