@@ -6,10 +6,10 @@ of such a pair are nearly equal, a small error turns them round, and a picture h
 
 import numpy as np
 
-from rankpose_tf import losses
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.models import saving
+from rankpose_tf.training import losses
 
 # Differences of two labels, degrees.
 EDGES = (0, 2, 5, 10, 20, 360)

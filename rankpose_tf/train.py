@@ -8,13 +8,13 @@ import pathlib
 
 from absl import flags, logging
 
-from rankpose_tf import losses, training
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, two_faces
 from rankpose_tf.data.shards import prepare
 from rankpose_tf.models import layers, towers
-from rankpose_tf.workdir import claim_workdir
+from rankpose_tf.training import loop, losses
+from rankpose_tf.training.workdir import claim_workdir
 
 _DATA = flags.DEFINE_string(
     "data", "", "Folder made by rankpose_tf.prepare, or 'synthetic' for rendered heads."
@@ -72,7 +72,7 @@ _RECIPE = [
     flags.DEFINE_float("yaw_limit", 180.0, "Train on no view turned further, degrees.", 1.0),
     flags.DEFINE_integer("seed", 0, "Of weights, data order and augmentation."),
     flags.DEFINE_enum(
-        "mixed_precision", "none", list(training.MIXED_PRECISION), "Type the tower computes in."
+        "mixed_precision", "none", list(loop.MIXED_PRECISION), "Type the tower computes in."
     ),
     flags.DEFINE_boolean("jit_compile", False, "Compile the training step with XLA."),
     flags.DEFINE_integer(
@@ -132,7 +132,7 @@ def main(argv):
     settings = {"data": _DATA.value, **recipe, **augmentation}
     workdir = claim_workdir(_WORKDIR.value, settings)
     del recipe["synthetic_identities"]
-    result = training.train(
+    result = loop.train(
         workdir=workdir,
         data=_data_folder(workdir),
         augmentation=augmentation,

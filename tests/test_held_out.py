@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from rankpose_tf import held_out
 from rankpose_tf.data import pairs, records, synthetic
 from rankpose_tf.models import saving
+from rankpose_tf.training import held_out
 from tests.conftest import write_prepared
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import losses
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.training import losses
 
 
 def pair(first, second):

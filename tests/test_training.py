@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import callbacks, training
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.models import saving, towers
-from rankpose_tf.workdir import claim_workdir
+from rankpose_tf.training import callbacks, loop
+from rankpose_tf.training.workdir import claim_workdir
 
 SMALL = {
     "tower": "compact",
@@ -171,12 +171,12 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 def test_a_missing_data_folder_is_named(tmp_path):
     with pytest.raises(RankPoseError, match="data: there is no folder"):
-        training.train(workdir=tmp_path, data=tmp_path / "absent", **SMALL)
+        loop.train(workdir=tmp_path, data=tmp_path / "absent", **SMALL)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepared, tmp_path):
     options = {**SMALL, "steps_per_epoch": 3, "transform": "linear"}
-    training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
+    loop.train(workdir=tmp_path, data=prepared, epochs=2, **options)
     before = (tmp_path / "last.keras").read_bytes()
     poisoned = keras.models.load_model(tmp_path / "last.keras")
     pose = poisoned.get_layer("tower").get_layer("pose")
@@ -184,7 +184,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepar
     poisoned.save(tmp_path / "last.keras")
     before = (tmp_path / "last.keras").read_bytes()
     with pytest.raises(RankPoseError, match="the loss became nan at step 7.*learning_rate"):
-        training.train(workdir=tmp_path, data=prepared, epochs=4, **options)
+        loop.train(workdir=tmp_path, data=prepared, epochs=4, **options)
     assert (tmp_path / "last.keras").read_bytes() == before
 
 
@@ -197,7 +197,7 @@ def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_p
 
     monkeypatch.setattr(towers, "build_tower", recorded)
     with pytest.raises(Stopped):
-        training.train(
+        loop.train(
             workdir=tmp_path,
             data=prepared,
             compact_width=0.5,
@@ -211,12 +211,12 @@ def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_p
 def test_the_compact_towers_shape_is_refused_for_another_tower(prepared, tmp_path):
     options = {**SMALL, "tower": "resnet50", "compact_width": 0.5}
     with pytest.raises(RankPoseError, match="compact_width.*pass --tower=compact"):
-        training.train(workdir=tmp_path, data=prepared, **options)
+        loop.train(workdir=tmp_path, data=prepared, **options)
 
 
 def test_a_limit_of_yaw_trains_on_fewer_identities_and_validates_all_views(prepared, tmp_path):
     options = {**SMALL, "yaw_limit": 20.0, "steps_per_epoch": 2}
-    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
     table = records.read_identity_table(prepared)
     threshold = pairs.held_out_threshold(table, 4)
     few = pairs.count_identities_within_yaw(prepared, threshold, True, 20.0)
@@ -235,9 +235,9 @@ def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_
         asked.append(options)
         return made(*arguments, **options)
 
-    monkeypatch.setattr(training.pair_streams, "training_pairs", recorded)
+    monkeypatch.setattr(loop.pair_streams, "training_pairs", recorded)
     options = {**SMALL, "training_identities": 6, "steps_per_epoch": 2, **choice}
-    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
     assert result["training_identities"] == 6 and choice.items() <= result.items()
     assert result["held_out"]["images"] == 4 * 4
     for options in asked:
@@ -257,14 +257,14 @@ def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_
 )
 def test_what_can_not_be_trained_with_is_named(prepared, tmp_path, options, message):
     with pytest.raises(RankPoseError, match=message):
-        training.train(workdir=tmp_path, data=prepared, **SMALL, **options)
+        loop.train(workdir=tmp_path, data=prepared, **SMALL, **options)
 
 
 def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared, tmp_path):
     terms = {"regression": "huber", "huber_degrees": 7.0, "gimbal_weighting": True,
              "difference_weight": 0.5}  # fmt: skip
     options = {**SMALL, **terms, "steps_per_epoch": 1, "validation_identities": 0}
-    result = training.train(workdir=tmp_path, data=prepared, epochs=1, **options)
+    result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
     assert terms.items() <= result.items()
     row = result["best"]
     assert row["loss"] == pytest.approx(0.5 * row["mse"] + 0.5 * row["ranking"], rel=1e-4)
@@ -275,7 +275,7 @@ def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared,
 def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
     (tmp_path / "last.keras").write_bytes(b"half a file")
     with pytest.raises(RankPoseError, match="checkpoint .*last.keras.* could not be read"):
-        training.train(workdir=tmp_path, data=prepared, epochs=1, **SMALL)
+        loop.train(workdir=tmp_path, data=prepared, epochs=1, **SMALL)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
 )
 def test_mixed_precision_and_xla_train(prepared, tmp_path, options):
     try:
-        result = training.train(
+        result = loop.train(
             workdir=tmp_path, data=prepared, epochs=1, steps_per_epoch=2, **SMALL, **options
         )
     finally:
@@ -298,7 +298,7 @@ def test_mixed_precision_and_xla_train(prepared, tmp_path, options):
 
 def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
     options = {**SMALL, "validation_identities": 0, "steps_per_epoch": 2}
-    result = training.train(workdir=tmp_path, data=prepared, epochs=2, **options)
+    result = loop.train(workdir=tmp_path, data=prepared, epochs=2, **options)
     assert result["best_epoch"] == 2 and "val_mae" not in result["best"]
     assert "held_out" not in result
     assert saving.read_description(tmp_path)["epoch"] == 2
@@ -331,7 +331,7 @@ def averaged(prepared, tmp_path_factory):
     workdir.mkdir()
     with pytest.MonkeyPatch.context() as monkeypatch:
         steps = record_weights(monkeypatch)
-        training.train(workdir=workdir, data=prepared, **AVERAGED)
+        loop.train(workdir=workdir, data=prepared, **AVERAGED)
     return workdir, steps
 
 
@@ -382,10 +382,10 @@ def test_a_stopped_run_with_averaged_weights_goes_on_to_the_same_result(
 ):
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         record_weights(patch, stop_at=4)
-        training.train(workdir=tmp_path, data=prepared, **AVERAGED)
+        loop.train(workdir=tmp_path, data=prepared, **AVERAGED)
     # The checkpoint is inside the first epoch, whose rest is a fit of its own.
     assert int(keras.models.load_model(tmp_path / "last.keras").optimizer.iterations) == 3
-    training.train(workdir=tmp_path, data=prepared, **AVERAGED)
+    loop.train(workdir=tmp_path, data=prepared, **AVERAGED)
     one, other = (keras.models.load_model(p / "last.keras") for p in (averaged[0], tmp_path))
     assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
     one, other = (m.optimizer.variables for m in (one, other))

@@ -16,13 +16,13 @@ import tensorflow as tf
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import callbacks, held_out, losses
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs as pair_streams
 from rankpose_tf.data import records
 from rankpose_tf.models import towers
-from rankpose_tf.workdir import resume
+from rankpose_tf.training import callbacks, held_out, losses
+from rankpose_tf.training.workdir import resume
 
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
