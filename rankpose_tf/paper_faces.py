@@ -6,8 +6,9 @@ import tempfile
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.preparation import prepare
 
 SYNTHETIC = "synthetic"
 _HEADS = 200
@@ -26,7 +27,7 @@ def prepared(data):
     with contextlib.ExitStack() as stack:
         if data == SYNTHETIC:
             data = stack.enter_context(tempfile.TemporaryDirectory())
-            shards.prepare(
+            prepare.prepare(
                 None,
                 data,
                 kind=SYNTHETIC,

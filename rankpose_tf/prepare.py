@@ -13,7 +13,7 @@ from absl import flags
 
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import aflw2000, plan, shards
+from rankpose_tf.preparation import aflw2000, plan, prepare
 
 _SOURCE = flags.DEFINE_string("source", "", "Folder or zip as distributed, or a .csv or .jsonl.")
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")
@@ -61,7 +61,7 @@ def main(argv):
     del argv
     if not _OUT.value:
         raise RankPoseError("out: pass --out=FOLDER")
-    description = shards.prepare(
+    description = prepare.prepare(
         _SOURCE.value or None,
         _OUT.value,
         kind=_KIND.value,

@@ -11,8 +11,8 @@ from absl import flags, logging
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, two_faces
-from rankpose_tf.data.shards import prepare
 from rankpose_tf.models import layers, towers
+from rankpose_tf.preparation.prepare import prepare
 from rankpose_tf.training import loop, losses
 from rankpose_tf.training.workdir import claim_workdir
 

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from rankpose_tf.core import pose
-from rankpose_tf.data import biwi, plan, shards, sources
+from rankpose_tf.preparation import biwi, plan, sources
+from rankpose_tf.preparation import prepare as shards
 
 # From the camera's axes of pose.py (y up, z to the viewer) to BIWI's (y down, z away).
 AXES = np.diag([1.0, -1.0, -1.0])

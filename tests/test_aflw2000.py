@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from rankpose_tf.data import aflw2000, sources, w300lp
+from rankpose_tf.preparation import aflw2000, sources, w300lp
 from tests import made_up_faces as made_up
 
 

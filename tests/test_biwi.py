@@ -8,8 +8,8 @@ import pytest
 
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import biwi, biwi_boxes, sources
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.preparation import biwi, biwi_boxes, sources
 from tests import made_up_biwi as made_up
 from tests import made_up_faces
 

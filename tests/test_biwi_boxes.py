@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import biwi_boxes, sources
+from rankpose_tf.preparation import biwi_boxes, sources
 from tests import made_up_biwi as made_up
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import biwi_boxes, biwi_cameras, sources
+from rankpose_tf.preparation import biwi_boxes, biwi_cameras, sources
 from tests import made_up_biwi as made_up
 
 

@@ -37,8 +37,8 @@ def detector(request):
 @pytest.fixture(scope="session")
 def photos(shared_data):
     """Eight test photos, RGB, with the squares around their landmark boxes."""
-    from rankpose_tf.data import aflw2000, sources
     from rankpose_tf.detector_fit import decoded
+    from rankpose_tf.preparation import aflw2000, sources
 
     source = sources.open_source(shared_data / "aflw2000_dev.zip")
     identities, _ = aflw2000.list_identities(source.stamps(), "")

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, shards
+from rankpose_tf.data import records
 from rankpose_tf.evaluation import other_systems
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.preparation import prepare
 from tests.conftest import write_prepared
 
 # Degrees; "b" has one over the limit of 99 degrees.
@@ -183,7 +184,7 @@ def test_a_file_of_another_kind_is_refused(data, tmp_path, content, message):
 
 def test_fsa_nets_file_gives_its_published_figures(shared_data, tmp_path):
     dev = tmp_path / "dev"
-    shards.prepare(shared_data / "aflw2000_dev.zip", dev, shards=2, workers=1, progress=False)
+    prepare.prepare(shared_data / "aflw2000_dev.zip", dev, shards=2, workers=1, progress=False)
     result, _ = other_systems.evaluate_file(
         predictions=shared_data / "fsanet_predictions_dev.csv", data=dev, out=tmp_path / "out"
     )

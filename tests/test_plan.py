@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import plan as plans
+from rankpose_tf.preparation import plan as plans
 from tests import made_up_faces as made_up
 
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import aflw2000, records, shards, sources
-from rankpose_tf.data import plan as plans
+from rankpose_tf.data import records
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.preparation import aflw2000, prepare, sources
+from rankpose_tf.preparation import plan as plans
 from tests import made_up_faces as made_up
 
 AFLW2000 = {"protocol_set": "AFLW2000-3D", "box_source": "pt3d_68"}
@@ -117,7 +118,7 @@ def test_dataset_json_names_the_landmarks(tmp_path):
     for landmarks, expected in (("", "pt3d_68"), ("pt3d_68", "pt3d_68"), ("pt2d", "pt2d")):
         out = tmp_path / f"out-{landmarks}"
         options = {"workers": 1, "progress": False, "landmarks": landmarks}
-        assert shards.prepare(source, out, **options)["box_source"] == expected
+        assert prepare.prepare(source, out, **options)["box_source"] == expected
         assert records.read_description(out)["box_source"] == expected
 
 

@@ -9,12 +9,13 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, shards, sources
+from rankpose_tf.data import records
+from rankpose_tf.preparation import prepare, sources
 from tests import made_up_faces as made_up
 
 
 def _prepare(source, out, **options):
-    return shards.prepare(source, out, **{"workers": 1, "progress": False, **options})
+    return prepare.prepare(source, out, **{"workers": 1, "progress": False, **options})
 
 
 def _records(out):

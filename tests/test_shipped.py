@@ -10,10 +10,10 @@ import tensorflow as tf
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
-from rankpose_tf.data.shards import prepare
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.models import shipped
 from rankpose_tf.models.saving import read_description
+from rankpose_tf.preparation.prepare import prepare
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"
 # The first of the dev set in the order of its shards, a hash of their names, and the shipped

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, sources
+from rankpose_tf.data import augment
+from rankpose_tf.preparation import sources
 from tests import made_up_faces as made_up
 
 

@@ -11,13 +11,14 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import plan as plans
-from rankpose_tf.data import records, shards, tasks
+from rankpose_tf.data import records
+from rankpose_tf.preparation import plan as plans
+from rankpose_tf.preparation import prepare, tasks
 from tests import made_up_faces as made_up
 
 
 def _prepare(source, out):
-    return shards.prepare(source, out, workers=1, shards=6, progress=False)
+    return prepare.prepare(source, out, workers=1, shards=6, progress=False)
 
 
 def _identities(out):
@@ -141,7 +142,7 @@ def test_a_killed_parallel_run_leaves_no_process_and_is_finished_by_the_next(tmp
         if (out / "progress" / f"{path.name[6:11]}.json").is_file()
     }
     assert 3 <= len(done) < 60 and not (out / "dataset.json").exists()
-    description = shards.prepare(source, out, workers=1, shards=60, progress=False)
+    description = prepare.prepare(source, out, workers=1, shards=60, progress=False)
     assert {path: path.stat().st_mtime_ns for path in done} == done
     assert sorted(_identities(out)) == sorted(f"AFW/face_{i}" for i in range(60))
     assert description["views"] == 360

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rankpose_tf.data import sources, w300lp
+from rankpose_tf.preparation import sources, w300lp
 from tests import made_up_faces as made_up
 
 

@@ -25,10 +25,11 @@ import numpy as np
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, sources
+from rankpose_tf.data import records
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.preparation import sources
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
 _MISSING = "no prediction in the file"

@@ -12,7 +12,8 @@ import re
 
 import numpy as np
 
-from rankpose_tf.data import records, sources
+from rankpose_tf.data import records
+from rankpose_tf.preparation import sources
 
 SUBSETS = ("AFW", "HELEN", "IBUG", "LFPW")
 # Beside the subsets lie the authors' program and files of landmarks alone.

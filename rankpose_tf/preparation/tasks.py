@@ -19,8 +19,9 @@ import tqdm
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import plan as plans
-from rankpose_tf.data import records, sources
+from rankpose_tf.data import records
+from rankpose_tf.preparation import plan as plans
+from rankpose_tf.preparation import sources
 
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
 

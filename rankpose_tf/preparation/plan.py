@@ -9,7 +9,7 @@ import hashlib
 import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import aflw2000, biwi, biwi_boxes, manifest, sources, w300lp
+from rankpose_tf.preparation import aflw2000, biwi, biwi_boxes, manifest, sources, w300lp
 
 READERS = {"w300lp": w300lp, "aflw2000": aflw2000, "biwi": biwi, "manifest": manifest}
 KINDS = ("auto", *READERS, "synthetic")

@@ -19,7 +19,8 @@ import re
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, sources
+from rankpose_tf.data import records
+from rankpose_tf.preparation import sources
 
 SUFFIXES = (".csv", ".jsonl")
 _ANGLES = ("yaw", "pitch", "roll")

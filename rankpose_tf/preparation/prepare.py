@@ -15,8 +15,9 @@ from absl import logging
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import plan as plans
-from rankpose_tf.data import records, sources, tasks
+from rankpose_tf.data import records
+from rankpose_tf.preparation import plan as plans
+from rankpose_tf.preparation import sources, tasks
 
 try:
     import fcntl

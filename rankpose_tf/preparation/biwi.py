@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import biwi_boxes, biwi_cameras, records, sources
+from rankpose_tf.data import records
+from rankpose_tf.preparation import biwi_boxes, biwi_cameras, sources
 
 FRAMES = 15678
 

@@ -29,8 +29,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import sources
 from rankpose_tf.inference import detection
+from rankpose_tf.preparation import sources
 
 MTCNN, HEAD = "mtcnn", "head"
 

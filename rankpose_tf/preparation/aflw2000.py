@@ -14,7 +14,8 @@ import re
 
 import numpy as np
 
-from rankpose_tf.data import records, sources, w300lp
+from rankpose_tf.data import records
+from rankpose_tf.preparation import sources, w300lp
 
 USUAL_LANDMARKS = "pt3d_68"
 # pt2d: hidden points at -1 are taken for points, as Hopenet and 6DRepNet do. pt2d_visible: they
