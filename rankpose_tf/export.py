@@ -5,9 +5,9 @@
 
 from absl import flags
 
-from rankpose_tf import exporting
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.exporting import run as exporting
 from rankpose_tf.models import shipped
 
 _MODEL = flags.DEFINE_string(

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf import exporting
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, synthetic
-from rankpose_tf.formats import comparison, savedmodel
+from rankpose_tf.exporting import comparison, savedmodel
+from rankpose_tf.exporting import run as exporting
 from tests.conftest import write_prepared
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

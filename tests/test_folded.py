@@ -1,4 +1,4 @@
-"""Tests of rankpose_tf.formats.folded."""
+"""Tests of rankpose_tf.exporting.folded."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.formats import folded
+from rankpose_tf.exporting import folded
 from rankpose_tf.models.layers import CaffePreprocessing
 from rankpose_tf.models.towers import build_siamese, build_tower, single_image_model
 from tests import session_loader

@@ -24,7 +24,7 @@ DEGREES = 1e-3
 @pytest.fixture(scope="module")
 def exported(small_model, tmp_path_factory):
     """Folder with versions 2 and 10 of a SavedModel, and a .tflite file, of the small model."""
-    from rankpose_tf.formats import savedmodel, tflite
+    from rankpose_tf.exporting import savedmodel, tflite
     from rankpose_tf.models.saving import load_model
 
     folder = tmp_path_factory.mktemp("exported")

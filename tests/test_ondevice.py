@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.formats import tflite, tflite_metadata
+from rankpose_tf.exporting import tflite, tflite_metadata
 from rankpose_tf.models import saving
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "export" / "ondevice" / "predict.py"

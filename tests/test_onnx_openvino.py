@@ -1,4 +1,4 @@
-"""Tests of rankpose_tf.formats.onnx and rankpose_tf.formats.openvino."""
+"""Tests of rankpose_tf.exporting.onnx and rankpose_tf.exporting.openvino."""
 
 import importlib
 import json
@@ -9,9 +9,9 @@ import pytest
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.formats import folded
-from rankpose_tf.formats import onnx as onnx_format
-from rankpose_tf.formats import openvino as openvino_format
+from rankpose_tf.exporting import folded
+from rankpose_tf.exporting import onnx as onnx_format
+from rankpose_tf.exporting import openvino as openvino_format
 from rankpose_tf.models.towers import build_tower
 from tests.test_folded import DESCRIPTION, SIZE, degrees, pictures, randomised
 

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.formats import savedmodel
+from rankpose_tf.exporting import savedmodel
 from rankpose_tf.models import saving
 from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 from tests import prediction_server, server_batching

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.formats import savedmodel
+from rankpose_tf.exporting import savedmodel
 from rankpose_tf.models import saving
 from tests import session_loader
 

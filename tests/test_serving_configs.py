@@ -13,7 +13,7 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from rankpose_tf.formats import savedmodel
+from rankpose_tf.exporting import savedmodel
 from rankpose_tf.serving import client
 from tests import server_batching
 from tests.number_session import NumberSession

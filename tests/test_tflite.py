@@ -10,7 +10,7 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
-from rankpose_tf.formats import tflite, tflite_metadata
+from rankpose_tf.exporting import tflite, tflite_metadata
 from rankpose_tf.models import layers, saving
 
 SIZE = 32

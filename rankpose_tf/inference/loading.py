@@ -79,7 +79,7 @@ def _load_keras(path, threads):
     _limit_tensorflow(threads)
     import tensorflow as tf
 
-    from rankpose_tf.formats import folded
+    from rankpose_tf.exporting import folded
     from rankpose_tf.models.saving import load_model
 
     keras_model, description = load_model(path)
@@ -96,7 +96,7 @@ def _load_keras(path, threads):
 
 def _load_savedmodel(folder, threads):
     _limit_tensorflow(threads)
-    from rankpose_tf.formats import savedmodel
+    from rankpose_tf.exporting import savedmodel
 
     try:
         description = json.loads((folder / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
@@ -110,7 +110,7 @@ def _load_savedmodel(folder, threads):
 
 
 def _load_tflite(path, threads):
-    from rankpose_tf.formats import tflite, tflite_metadata
+    from rankpose_tf.exporting import tflite, tflite_metadata
 
     description = tflite_metadata.read(path)["model"]
     try:

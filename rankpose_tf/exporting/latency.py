@@ -52,7 +52,7 @@ def median_milliseconds(module, path, size, threads):
 
 
 def _measure(module, path, size, threads):
-    if module in ("rankpose_tf.formats.savedmodel", "rankpose_tf.formats.folded"):
+    if module in ("rankpose_tf.exporting.savedmodel", "rankpose_tf.exporting.folded"):
         _limit_tensorflow(threads)
     predict = importlib.import_module(module).predictor(path, threads)
     picture = np.full((1, size, size, 3), 128, np.uint8)

@@ -18,19 +18,19 @@ import tensorflow as tf
 import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.formats import comparison, latency
+from rankpose_tf.exporting import comparison, latency
 from rankpose_tf.models.saving import load_model
 
 # Format -> the module that writes and runs it, and its place in `out`.
 FORMATS = {
-    "savedmodel": ("rankpose_tf.formats.savedmodel", "savedmodel/rankpose"),
-    "folded": ("rankpose_tf.formats.folded", "folded"),
-    "tflite_fp32": ("rankpose_tf.formats.tflite", "rankpose_fp32.tflite"),
-    "tflite_fp16": ("rankpose_tf.formats.tflite", "rankpose_fp16.tflite"),
-    "tflite_int8_dynamic": ("rankpose_tf.formats.tflite", "rankpose_int8_dynamic.tflite"),
-    "tflite_int8": ("rankpose_tf.formats.tflite", "rankpose_int8.tflite"),
-    "onnx": ("rankpose_tf.formats.onnx", "rankpose.onnx"),
-    "openvino": ("rankpose_tf.formats.openvino", "rankpose.xml"),
+    "savedmodel": ("rankpose_tf.exporting.savedmodel", "savedmodel/rankpose"),
+    "folded": ("rankpose_tf.exporting.folded", "folded"),
+    "tflite_fp32": ("rankpose_tf.exporting.tflite", "rankpose_fp32.tflite"),
+    "tflite_fp16": ("rankpose_tf.exporting.tflite", "rankpose_fp16.tflite"),
+    "tflite_int8_dynamic": ("rankpose_tf.exporting.tflite", "rankpose_int8_dynamic.tflite"),
+    "tflite_int8": ("rankpose_tf.exporting.tflite", "rankpose_int8.tflite"),
+    "onnx": ("rankpose_tf.exporting.onnx", "rankpose.onnx"),
+    "openvino": ("rankpose_tf.exporting.openvino", "rankpose.xml"),
 }
 GROUPS = {
     "tflite": [name for name in FORMATS if name.startswith("tflite_")],

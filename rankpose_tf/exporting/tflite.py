@@ -26,7 +26,7 @@ import numpy as np
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation.metrics import ANGLES
-from rankpose_tf.formats import tflite_metadata
+from rankpose_tf.exporting import tflite_metadata
 
 VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")
 SIGNATURES = {"predict": 1, "predict_batch": None}

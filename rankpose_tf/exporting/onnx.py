@@ -10,7 +10,7 @@ import json
 import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.formats import folded
+from rankpose_tf.exporting import folded
 
 OPSET = 17
 

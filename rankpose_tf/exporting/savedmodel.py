@@ -26,7 +26,7 @@ import tensorflow as tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.formats import folded
+from rankpose_tf.exporting import folded
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)

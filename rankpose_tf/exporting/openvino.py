@@ -10,8 +10,8 @@ import tempfile
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.formats import folded
-from rankpose_tf.formats.onnx import metadata
+from rankpose_tf.exporting import folded
+from rankpose_tf.exporting.onnx import metadata
 
 
 def write(network, description, path):
