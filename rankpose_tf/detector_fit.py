@@ -17,12 +17,12 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from rankpose_tf import tracking
 from rankpose_tf.core import command, crop, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection
+from rankpose_tf.prediction import tracking
 from rankpose_tf.preparation import sources, w300lp
 
 _DETECTOR = flags.DEFINE_enum("detector", "blazeface", ("blazeface", "mtcnn"), "Which to take.")

@@ -13,9 +13,10 @@ import sys
 from absl import flags
 
 import rankpose_tf
-from rankpose_tf import annotated, inputs, prediction
 from rankpose_tf.core import command, pictures
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.prediction import drawings, inputs
+from rankpose_tf.prediction import run as prediction
 
 _INPUT = flags.DEFINE_multi_string(
     "input",
@@ -39,12 +40,12 @@ _DETECTOR = flags.DEFINE_enum(
     "What finds the faces; by default mtcnn in pictures and blazeface in videos.",
 )
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
-_DRAW = flags.DEFINE_enum("draw", "none", list(annotated.DRAWINGS), "Draw the poses as this.")
+_DRAW = flags.DEFINE_enum("draw", "none", list(drawings.DRAWINGS), "Draw the poses as this.")
 _DRAW_DIR = flags.DEFINE_string("draw_dir", "", "New folder for drawn pictures and videos.")
 _CONTACT_SHEET = flags.DEFINE_string(
     "contact_sheet",
     "",
-    f"New .png or .jpg file that shows the first {annotated.SHEET_PICTURES} pictures at a glance.",
+    f"New .png or .jpg file that shows the first {drawings.SHEET_PICTURES} pictures at a glance.",
 )
 _PREVIEW = flags.DEFINE_bool("preview", False, "Show videos and cameras in a window; q ends it.")
 _MAX_PIXELS = flags.DEFINE_integer(

@@ -11,11 +11,12 @@ import time
 import cv2
 import numpy as np
 
-from rankpose_tf import inputs, prediction, video
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.inference import detection
+from rankpose_tf.prediction import inputs, video
+from rankpose_tf.prediction import run as prediction
 
 _ROUNDS = 5
 _CALLS = 300

@@ -8,9 +8,9 @@ import types
 import numpy as np
 import pytest
 
-from rankpose_tf import tracking
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection as detect
+from rankpose_tf.prediction import tracking
 
 _PLAIN = detect.Rule(((0.0, 0.0, 1.0),))
 

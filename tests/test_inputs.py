@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inputs import CAMERA, PICTURE, VIDEO, Source, expand
+from rankpose_tf.prediction.inputs import CAMERA, PICTURE, VIDEO, Source, expand
 
 
 @pytest.fixture

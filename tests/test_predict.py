@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import results
+from rankpose_tf.prediction import results
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 

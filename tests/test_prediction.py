@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import annotated, inputs, prediction, results
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import Pose
+from rankpose_tf.prediction import drawings, inputs, results
+from rankpose_tf.prediction import run as prediction
 
 SIDE = 8
 
@@ -269,7 +270,7 @@ def test_drawings_and_sheet_are_made_of_the_same_run(tmp_path):
     drawn, sheet = tmp_path / "drawn", tmp_path / "sheet.png"
     options = {"draw": "cube", "draw_dir": drawn, "contact_sheet": sheet}
     run(tmp_path / "faces", out=tmp_path / "poses.csv", **options)
-    expected = annotated.annotate(face, [((5, 10, 25, 30), (20, 0, 100))], "cube")
+    expected = drawings.annotate(face, [((5, 10, 25, 30), (20, 0, 100))], "cube")
     for name in ("a.png", "sub/a.png"):
         np.testing.assert_array_equal(cv2.imread(str(drawn / name))[..., ::-1], expected)
     assert cv2.imread(str(sheet)).shape == (160, 320, 3)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from rankpose_tf import video
-from rankpose_tf.smoothing import RotationSmoother
+from rankpose_tf.prediction import video
+from rankpose_tf.prediction.smoothing import RotationSmoother
 from tests.test_prediction import rows, run, scene, threads_left_by_an_interrupt
 
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from rankpose_tf import readahead
-from rankpose_tf.readahead import read_ahead
+from rankpose_tf.prediction import ahead
+from rankpose_tf.prediction.ahead import read_ahead
 
 
 def ones(result):
@@ -124,7 +124,7 @@ def test_closing_the_last_of_several_ends_the_threads_of_all():
 
 
 def test_a_thread_that_does_not_end_is_not_waited_for_for_ever(monkeypatch):
-    monkeypatch.setattr(readahead, "_SECONDS_TO_END", 0.1)
+    monkeypatch.setattr(ahead, "_SECONDS_TO_END", 0.1)
     go_on = threading.Event()
 
     def items():

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from rankpose_tf import results
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.results import ResultFile, Row
+from rankpose_tf.prediction import results
+from rankpose_tf.prediction.results import ResultFile, Row
 
 ROWS = [
     Row("a.jpg", face=0, box=(1, 2, 30.25, 40), score=0.5, angles=(10, -20.5, 0.25)),

@@ -5,7 +5,7 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import angles_from_rotation, geodesic_distance, rotation_from_angles
-from rankpose_tf.smoothing import RotationSmoother
+from rankpose_tf.prediction.smoothing import RotationSmoother
 
 RATE = 30.0
 TURN = 90.0  # degrees a second

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.smoothing import RotationSmoother
-from rankpose_tf.tracking import Tracker, VideoPoses, overlaps
+from rankpose_tf.prediction.smoothing import RotationSmoother
+from rankpose_tf.prediction.tracking import Tracker, VideoPoses, overlaps
 
 
 def box(left, top=0, side=10):

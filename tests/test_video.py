@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import video
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.prediction import video
 
 SIZE = (48, 64)
 

@@ -10,11 +10,11 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from rankpose_tf import annotated, pipeline, results, video
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inputs import CAMERA, PICTURE
-from rankpose_tf.tracking import VideoPoses
+from rankpose_tf.prediction import drawings, pipeline, results, video
+from rankpose_tf.prediction.inputs import CAMERA, PICTURE
+from rankpose_tf.prediction.tracking import VideoPoses
 
 BATCH_SIZE = 32
 NO_FACE = "no face found"
@@ -104,7 +104,7 @@ def run(
                 for source in group:
                     going.video(source, smoothing, preview)
     if contact_sheet:
-        annotated.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
+        drawings.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
     return going.summary
 
 
@@ -118,9 +118,9 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview):
         raise RankPoseError("out: pass --out=FILE.csv or FILE.jsonl to keep the poses")
     if resume and not out:
         raise RankPoseError("resume: goes on in a file of results; pass --out=FILE as well")
-    if draw not in annotated.DRAWINGS:
+    if draw not in drawings.DRAWINGS:
         raise RankPoseError(
-            f"draw: expected one of {', '.join(annotated.DRAWINGS)}, received {draw!r}"
+            f"draw: expected one of {', '.join(drawings.DRAWINGS)}, received {draw!r}"
         )
     if draw_dir and draw == "none":
         raise RankPoseError("draw_dir: says where to draw, not what; pass --draw=axes or cube")
@@ -131,11 +131,11 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview):
     if out:
         results.check(out, resume)
     if contact_sheet:
-        annotated.check_sheet(contact_sheet, resume)
+        drawings.check_sheet(contact_sheet, resume)
     if preview:
         video.check_window()
     if draw_dir:
-        annotated.check_folder(draw_dir, resume)
+        drawings.check_folder(draw_dir, resume)
 
 
 class _Run:
@@ -150,7 +150,7 @@ class _Run:
 
     def draw_into(self, folder, sources):
         """Draws the sources into a folder, each to a file of its own."""
-        names = annotated.file_names(sources)
+        names = drawings.file_names(sources)
         self._drawings = {source: pathlib.Path(folder, name) for source, name in names.items()}
 
     def pictures(self, sources):
@@ -175,7 +175,7 @@ class _Run:
     def _draw_picture(self, path, item, angles):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            annotated.write_picture(path, self._drawn(item, angles))
+            drawings.write_picture(path, self._drawn(item, angles))
         except RankPoseError as error:
             logging.warning("%s", error)
 
@@ -185,7 +185,7 @@ class _Run:
             for (box, _), pose in zip(item.faces, angles, strict=True)
             if np.all(np.isfinite(pose))
         ]
-        return annotated.annotate(item.image, faces, self._draw)
+        return drawings.annotate(item.image, faces, self._draw)
 
     def video(self, source, smoothing, preview):
         """Runs over a video or camera."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from rankpose_tf.core import pictures
 from rankpose_tf.inference import detection
-from rankpose_tf.readahead import read_ahead
+from rankpose_tf.prediction.ahead import read_ahead
 
 # Of what waits for a batch to be full, in bytes; decoded pictures are by far the most of it.
 _WAITING = 200_000_000

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.smoothing import RotationSmoother
+from rankpose_tf.prediction.smoothing import RotationSmoother
 
 SMALLEST_OVERLAP = 0.3
 KEEP_FRAMES = 15
