@@ -9,10 +9,10 @@ import pathlib
 
 from absl import flags
 
-from rankpose_tf import ablation, ablation_plan, ablation_table
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.studies import ablation_plan, ablation_runs, ablation_table
 
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, to train on.")
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Folder made by rankpose_tf.prepare, to test on.")
@@ -48,7 +48,7 @@ def main(argv):
     )
     failures = []
     if not _SUMMARY_ONLY.value:
-        failures = ablation.run(
+        failures = ablation_runs.run(
             planned, eval_data=_EVAL_DATA.value, checkpoint_steps=_CHECKPOINT_STEPS.value
         )
     text = ablation_table.write(

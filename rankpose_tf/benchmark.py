@@ -38,10 +38,10 @@ def main(argv):
 
 
 def _serving():
-    from rankpose_tf import load_test
+    from rankpose_tf.studies import server_load
 
     out = _new_file()
-    rows = load_test.measure(
+    rows = server_load.measure(
         servers=_servers(),
         clients=_numbers(_CLIENTS),
         pictures_per_request=_numbers(_PICTURES),
@@ -49,18 +49,18 @@ def _serving():
         images=_IMAGES.value or None,
         deadline=_DEADLINE.value,
     )
-    print(load_test.table(rows))
+    print(server_load.table(rows))
     _write(out, [dataclasses.asdict(row) for row in rows])
 
 
 def _predict():
     import rankpose_tf
-    from rankpose_tf import predict_speed
+    from rankpose_tf.studies import speed
 
     out = _new_file()
     estimator = rankpose_tf.load(_MODEL.value or None)
-    found = predict_speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
-    print(predict_speed.table(found))
+    found = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
+    print(speed.table(found))
     _write(out, found)
 
 

@@ -7,10 +7,10 @@ import pathlib
 
 from absl import flags
 
-from rankpose_tf import changed_crops
 from rankpose_tf.core import command, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import shipped
+from rankpose_tf.studies import conditions
 
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir or .keras file; the model of the package if not given."
@@ -26,7 +26,7 @@ def main(argv):
     if pathlib.Path(_OUT.value).exists():
         raise RankPoseError(f"out: {_OUT.value!r} exists already; pass a new file")
     model = _MODEL.value or shipped.path()
-    text = changed_crops.table(changed_crops.measure(model, _DATA.value))
+    text = conditions.table(conditions.measure(model, _DATA.value))
     files.write_text(_OUT.value, text)
     print(text)
 

@@ -9,9 +9,9 @@ each with --out=FILE.png. The numbers behind a figure are beside it, under the s
 
 from absl import flags
 
-from rankpose_tf import paper_figures
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.studies import figures
 
 _FIGURE = flags.DEFINE_enum(
     "figure",
@@ -64,13 +64,13 @@ def main(argv):
         "batch_size": _BATCH_SIZE.value,
     }
     if _FIGURE.value == "2":
-        out = paper_figures.activation_maps(
+        out = figures.activation_maps(
             **settings, faces=_FACES.value, show_faces=_SHOW_FACES.value
         )
     elif _FIGURE.value == "3":
-        out = paper_figures.variances(**settings)
+        out = figures.variances(**settings)
     else:
-        out = paper_figures.cumulative_error(**settings)
+        out = figures.cumulative_error(**settings)
     print(f"{out}\n{out.with_suffix('.json')}")
 
 

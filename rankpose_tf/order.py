@@ -5,10 +5,10 @@
 
 from absl import flags
 
-from rankpose_tf import pair_order
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.studies import pair_order
 
 _MODEL = flags.DEFINE_string("model", "", "Workdir or .keras file.")
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, that it trained on.")

@@ -13,9 +13,9 @@ import time
 
 import pytest
 
-from rankpose_tf import ablation, ablation_plan
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.studies import ablation_plan, ablation_runs
 
 RECIPE = """\
 --tower=compact
@@ -108,7 +108,7 @@ def commands(monkeypatch, folder, prepared):
             write_tested(given["--out"], prepared)
         return 0
 
-    monkeypatch.setattr(ablation, "_call", call)
+    monkeypatch.setattr(ablation_runs, "_call", call)
     return called
 
 
@@ -132,50 +132,50 @@ def write_tested(out, prepared, protocol_set=None):
 
 def test_every_run_is_trained_with_its_recorded_flags_and_then_tested(folder, prepared, commands):
     planned = plan(folder, prepared)
-    assert ablation.run(planned, eval_data=prepared, progress=False) == []
+    assert ablation_runs.run(planned, eval_data=prepared, progress=False) == []
     assert [module for module, _ in commands] == ["train", "evaluate"] * 2
     for one, (_, train), (_, test) in zip(planned, commands[::2], commands[1::2], strict=True):
         assert train["--flagfile"] == str(one.settings)
         assert one.settings.read_text().splitlines() == list(one.lines)
         assert train["--workdir"] == test["--model"] == str(one.workdir)
-        assert ablation.finished(one, prepared, records.read_description(prepared))
-    ablation.run(planned, eval_data=prepared, progress=False)
+        assert ablation_runs.finished(one, prepared, records.read_description(prepared))
+    ablation_runs.run(planned, eval_data=prepared, progress=False)
     assert len(commands) == 4
 
 
 def test_a_trained_run_is_only_tested_and_half_a_test_is_made_anew(folder, prepared, commands):
     one, _ = planned = plan(folder, prepared)
     write_trained(one.workdir, prepared)
-    beside = ablation.evaluation_folder(one, prepared)
+    beside = ablation_runs.evaluation_folder(one, prepared)
     beside = beside.with_name(f".{beside.name}")
     beside.mkdir()
     (beside / "predictions.csv").touch()
-    ablation.run(planned, eval_data=prepared, progress=False)
+    ablation_runs.run(planned, eval_data=prepared, progress=False)
     assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
     assert not beside.exists()
 
 
 def test_another_test_set_is_tested_without_training_again(folder, prepared, commands):
     planned = plan(folder, prepared)
-    ablation.run(planned, eval_data=prepared, progress=False)
+    ablation_runs.run(planned, eval_data=prepared, progress=False)
     other = shutil.copytree(prepared, folder / "other_faces")
-    ablation.run(planned, eval_data=other, progress=False)
+    ablation_runs.run(planned, eval_data=other, progress=False)
     assert [module for module, _ in commands[4:]] == ["evaluate"] * 2
 
 
 def test_an_evaluation_of_another_set_under_the_same_name_is_refused(folder, prepared):
     one, _ = planned = plan(folder, prepared)
     write_trained(one.workdir, prepared)
-    write_tested(ablation.evaluation_folder(one, prepared), prepared, "other faces")
+    write_tested(ablation_runs.evaluation_folder(one, prepared), prepared, "other faces")
     with pytest.raises(RankPoseError, match="eval_data: .*is of other faces.*received rendered"):
-        ablation.run(planned, eval_data=prepared)
+        ablation_runs.run(planned, eval_data=prepared)
 
 
 def test_a_flag_without_a_checkpoint_binds_no_one(folder, prepared, commands):
     planned = plan(folder, prepared)
     planned[0].settings.parent.mkdir(parents=True)
     planned[0].settings.write_text("--epochs=7\n")
-    assert ablation.run(planned, eval_data=prepared, progress=False) == []
+    assert ablation_runs.run(planned, eval_data=prepared, progress=False) == []
 
 
 def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepared):
@@ -191,7 +191,7 @@ def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepare
 
 
 def test_one_failure_does_not_stop_the_others(folder, prepared, commands, monkeypatch):
-    good = ablation._call
+    good = ablation_runs._call
 
     def call(log, module, arguments, look):
         if any("mse" in argument for argument in arguments):
@@ -200,18 +200,18 @@ def test_one_failure_does_not_stop_the_others(folder, prepared, commands, monkey
             return 3
         return good(log, module, arguments, look)
 
-    monkeypatch.setattr(ablation, "_call", call)
-    failures = ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    monkeypatch.setattr(ablation_runs, "_call", call)
+    failures = ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
     assert len(failures) == 1
     assert failures[0].startswith("mse, seed 0: train ended with code 3: 'error: no'; see ")
     assert [module for module, _ in commands] == ["train", "evaluate"]
 
 
 def test_runs_that_were_trained_with_other_flags_are_refused(folder, prepared, commands):
-    ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
     (folder / "recipe.cfg").write_text(RECIPE.replace("--epochs=2", "--epochs=3"))
     with pytest.raises(RankPoseError, match="trained with other flags .*--epochs=2 --epochs=3"):
-        ablation.run(plan(folder, prepared), eval_data=prepared, progress=False)
+        ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
     assert len(commands) == 4
     (folder / "recipe.cfg").write_text(RECIPE)
     assert plan(folder, prepared)[0].settings.read_text().splitlines()[3] == "--epochs=2"
@@ -223,7 +223,7 @@ def test_a_training_that_outlived_its_session_is_waited_for(folder, prepared, co
     with open(one.log, "ab") as held, concurrent.futures.ThreadPoolExecutor() as pool:
         fcntl.flock(held, fcntl.LOCK_EX)
         with caplog.at_level("WARNING", logger="absl"):
-            waiting = pool.submit(ablation.run, planned, eval_data=prepared, progress=False)
+            waiting = pool.submit(ablation_runs.run, planned, eval_data=prepared, progress=False)
             while "mse, seed 0 is still run by another process" not in caplog.text:
                 assert not waiting.done()
                 time.sleep(0.01)

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from rankpose_tf import ablation_plan, ablation_statistics, ablation_table
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.studies import ablation_plan, ablation_statistics, ablation_table
 
 FLAGS = pathlib.Path(__file__).resolve().parents[1] / "flags"
 RECIPE = FLAGS / "ablation_small.cfg"

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from rankpose_tf import ablation_statistics as statistics
-from rankpose_tf.ablation_statistics import Claim, against, compare
+from rankpose_tf.studies import ablation_statistics as statistics
+from rankpose_tf.studies.ablation_statistics import Claim, against, compare
 
 # Student's t, two-sided 95%, by degrees of freedom; closed forms for 1 and 2, 3 from a table.
 T = {1: math.tan(math.pi * 0.95 / 2), 2: 0.95 * math.sqrt(2 / (1 - 0.95**2)), 3: 3.182446305}

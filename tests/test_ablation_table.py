@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from rankpose_tf import ablation, ablation_plan, ablation_table
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.studies import ablation_plan, ablation_runs, ablation_table
 
 LINEAR, RANKING = "table3_mse_linear", "table3_ranking_linear"
 
@@ -38,7 +38,7 @@ def aflw2000(tmp_path):
 
 def finish(one, aflw2000, mean, ordered=0.8, protocol="the protocol"):
     """Writes what a training and a test leave behind."""
-    folder = ablation.evaluation_folder(one, aflw2000)
+    folder = ablation_runs.evaluation_folder(one, aflw2000)
     folder.mkdir(parents=True)
     mae = {"yaw": mean - 1, "pitch": mean + 1, "roll": mean, "mean": mean}
     tested = {"protocol": protocol, "set": "AFLW2000-3D", "crop": {"boxes": "pt3d_68"},

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf import activations
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import towers
+from rankpose_tf.studies import activations
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from rankpose_tf import choice_costs
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.studies import protocol_costs
 
 
 def _found(seed=0, count=40):
@@ -29,12 +29,12 @@ def rows(prepared, small_model, tmp_path_factory):
         about = json.loads((folder / "dataset.json").read_text())
         (folder / "dataset.json").write_text(json.dumps(about | {"box_source": boxes}))
         folders.append(folder)
-    return choice_costs.measure(small_model, folders)
+    return protocol_costs.measure(small_model, folders)
 
 
 def test_the_first_row_is_ours_and_every_choice_has_one(rows):
     groups = [group for group, _, _ in rows]
-    scales = len(choice_costs.CROP_SCALES) - 1
+    scales = len(protocol_costs.CROP_SCALES) - 1
     assert groups == [
         "ours",
         *["crop factor"] * scales,
@@ -53,31 +53,31 @@ def test_the_first_row_is_ours_and_every_choice_has_one(rows):
 
 def test_other_boxes_in_the_first_folder_are_refused(prepared, small_model):
     with pytest.raises(RankPoseError, match="expected boxes of pt3d_68 .*received landmarks"):
-        choice_costs.measure(small_model, [prepared])
+        protocol_costs.measure(small_model, [prepared])
 
 
 def test_an_error_turned_by_180_or_360_degrees_counts_as_small():
     errors = np.array([3.0, 90.0, 177.0, 355.0])
-    np.testing.assert_array_equal(choice_costs.turned(errors), [3.0, 90.0, 3.0, 5.0])
+    np.testing.assert_array_equal(protocol_costs.turned(errors), [3.0, 90.0, 3.0, 5.0])
 
 
 def test_pictures_without_a_face_are_left_out_of_their_row_alone():
     found = _found()
     errors = np.abs(found["predicted"] - found["true"])
-    rows = choice_costs.flattering(found, found, {"blazeface": {"3.jpg", "5.jpg"}})
+    rows = protocol_costs.flattering(found, found, {"blazeface": {"3.jpg", "5.jpg"}})
     kept = np.delete(errors, [3, 5], axis=0)
     assert rows[-1][2] == pytest.approx((38, *kept.mean(axis=0), kept.mean()))
 
 
 def test_our_order_of_turns_gives_the_same_angles():
     angles = _found()["true"]
-    np.testing.assert_allclose(choice_costs.in_order(angles, "ZYX"), angles, atol=1e-9)
+    np.testing.assert_allclose(protocol_costs.in_order(angles, "ZYX"), angles, atol=1e-9)
 
 
 @pytest.mark.parametrize("order", ["XYZ", "YXZ"])
 def test_other_orders_are_the_same_rotations(order):
     angles = _found()["true"]
-    turns = np.radians(choice_costs.in_order(angles, order))
+    turns = np.radians(protocol_costs.in_order(angles, order))
     alone = {
         axis: pose.rotation_from_angles(turns * np.eye(3)[column])
         for column, axis in enumerate("YXZ")
@@ -89,7 +89,7 @@ def test_other_orders_are_the_same_rotations(order):
 
 def test_the_table_has_differences_to_ours_but_none_for_the_angle_of_a_turn():
     rows = [("ours", "x", (9, 1.0, 2.0, 3.0, 2.0)), ("metric", "y", (9, None, None, None, 4.0))]
-    lines = choice_costs.table(rows, "m.keras").splitlines()
+    lines = protocol_costs.table(rows, "m.keras").splitlines()
     assert lines[0] == "Model `m.keras`: 2.00."
     assert lines[-2:] == [
         "| ours | x | 9 | 1.00 | 2.00 | 3.00 | 2.00 | +0.00 |",
@@ -99,9 +99,9 @@ def test_the_table_has_differences_to_ours_but_none_for_the_angle_of_a_turn():
 
 def test_a_page_keeps_all_but_what_stands_between_the_marks(tmp_path):
     page = tmp_path / "page.md"
-    assert choice_costs.around_table(page) == ("", "")
+    assert protocol_costs.around_table(page) == ("", "")
     page.write_text("above\n<!-- costs -->\nold\n<!-- end of costs -->\nbelow\n")
-    before, after = choice_costs.around_table(page)
+    before, after = protocol_costs.around_table(page)
     assert before + "new\n" + after == page.read_text().replace("old", "new")
 
 
@@ -109,21 +109,21 @@ def test_a_page_without_the_marks_is_refused(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("all that was written\n<!-- costs -->\n")
     with pytest.raises(RankPoseError, match="out: .*nor a page with the lines"):
-        choice_costs.around_table(page)
+        protocol_costs.around_table(page)
     with pytest.raises(RankPoseError, match="out: .*folder that exists"):
-        choice_costs.around_table(tmp_path / "absent" / "page.md")
+        protocol_costs.around_table(tmp_path / "absent" / "page.md")
 
 
 def test_misses_are_read_and_another_file_is_refused(tmp_path):
     path = tmp_path / "mtcnn.json"
     path.write_text(json.dumps({"missed": ["a.jpg"], "wrong_face": []}))
-    assert choice_costs.read_misses(path) == {"a.jpg"}
+    assert protocol_costs.read_misses(path) == {"a.jpg"}
     path.write_text("[]")
     with pytest.raises(RankPoseError, match="misses: .*detector_fit"):
-        choice_costs.read_misses(path)
+        protocol_costs.read_misses(path)
 
 
 def test_the_page_of_protocols_has_the_marks():
     page = pathlib.Path(__file__).resolve().parents[1] / "docs" / "protocols.md"
-    before, after = choice_costs.around_table(page)
+    before, after = protocol_costs.around_table(page)
     assert before and after

@@ -37,8 +37,8 @@ def detector(request):
 @pytest.fixture(scope="session")
 def photos(shared_data):
     """Eight test photos, RGB, with the squares around their landmark boxes."""
-    from rankpose_tf.detector_fit import decoded
     from rankpose_tf.preparation import aflw2000, sources
+    from rankpose_tf.studies.detector_rule import decoded
 
     source = sources.open_source(shared_data / "aflw2000_dev.zip")
     identities, _ = aflw2000.list_identities(source.stamps(), "")
@@ -252,7 +252,7 @@ def test_a_picture_without_a_face_gives_an_empty_list(detector, height, width, v
 
 def test_rendered_heads_give_boxes_inside_out_of_none(detector):
     from rankpose_tf.data import synthetic
-    from rankpose_tf.detector_fit import decoded
+    from rankpose_tf.studies.detector_rule import decoded
 
     for head in synthetic.identities(3, views=1, seed=0, size=128):
         for found in detector(decoded(head.views[0].image)):

@@ -13,9 +13,9 @@ import time
 import numpy as np
 import pytest
 
-from rankpose_tf import load_test
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import ServingError
+from rankpose_tf.studies import server_load
 from tests.number_session import NumberSession
 from tests.prediction_server import Server
 from tests.session_loader import Failed
@@ -44,12 +44,12 @@ def images(tmp_path_factory):
 
 def measure(server, images, **settings):
     given = {"clients": (1,), "seconds": 0.2, "images": images, **settings}
-    return load_test.measure({"one": server.address}, **given)
+    return server_load.measure({"one": server.address}, **given)
 
 
 def test_every_combination_is_measured_over_both_protocols(server, images):
     servers = {"grpc": server.address, "rest": f"http://{server.rest_address}"}
-    rows = load_test.measure(
+    rows = server_load.measure(
         servers, clients=(1, 3), pictures_per_request=(1, 2), seconds=0.2, images=images
     )
     found = [(row.pictures_per_request, row.clients, row.server) for row in rows]
@@ -66,13 +66,13 @@ def test_pictures_are_joined_into_requests(server, images):
 
 def test_latencies_are_percentiles_in_milliseconds(server, images, monkeypatch):
     tallied = []
-    answered = load_test._Tally.answered
+    answered = server_load._Tally.answered
 
     def record(tally, latency, not_valid):
         tallied.append(latency)
         answered(tally, latency, not_valid)
 
-    monkeypatch.setattr(load_test._Tally, "answered", record)
+    monkeypatch.setattr(server_load._Tally, "answered", record)
     server.core.before = lambda: time.sleep(0.02)
     (row,) = measure(server, images)
     expected = np.percentile(tallied, (50, 95, 99)) * 1e3
@@ -101,7 +101,7 @@ def test_clients_ask_at_once(server, images):
 
 
 def test_errors_are_counted_by_status_and_have_no_latency(server, images, monkeypatch):
-    monkeypatch.setattr(load_test, "_PAUSE_AFTER_ERROR", 0)
+    monkeypatch.setattr(server_load, "_PAUSE_AFTER_ERROR", 0)
     calls = []
 
     def before():
@@ -114,7 +114,7 @@ def test_errors_are_counted_by_status_and_have_no_latency(server, images, monkey
     assert set(row.errors) == {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
     assert sum(row.errors.values()) == len(calls) - 2
     assert (row.requests, row.p50, row.p99, row.pictures_per_second) == (0, None, None, 0)
-    assert "UNAVAILABLE" in load_test.table([row])
+    assert "UNAVAILABLE" in server_load.table([row])
 
 
 def test_pictures_that_are_not_valid_are_counted(server, images):
@@ -141,7 +141,7 @@ def test_a_server_that_hangs_ends_in_time(server, images):
 
 def test_a_client_that_never_returns_is_counted_and_not_waited_for(server, images, monkeypatch):
     answer = threading.Event()
-    predict = load_test.GrpcClient.predict
+    predict = server_load.GrpcClient.predict
 
     def hanging(client, pictures):
         if client.max_pictures == 1:
@@ -149,7 +149,7 @@ def test_a_client_that_never_returns_is_counted_and_not_waited_for(server, image
         answer.wait(30)
         return []
 
-    monkeypatch.setattr(load_test.GrpcClient, "predict", hanging)
+    monkeypatch.setattr(server_load.GrpcClient, "predict", hanging)
     (row,) = measure(server, images, pictures_per_request=(2,), deadline=0.2)
     assert row.errors == {"UNFINISHED": 1} and row.requests == 0
     answer.set()
@@ -159,7 +159,7 @@ def test_a_server_that_is_not_there_is_an_error_at_once(images):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises(ServingError, match=f"{address}: UNAVAILABLE"):
-        load_test.measure({"gone": address}, images=images)
+        server_load.measure({"gone": address}, images=images)
 
 
 @pytest.mark.parametrize(

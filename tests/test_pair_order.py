@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rankpose_tf import pair_order
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records, synthetic
 from rankpose_tf.models import saving
+from rankpose_tf.studies import pair_order
 from rankpose_tf.training import losses
 from tests.conftest import write_prepared
 

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf import activations, map_plots, paper_faces, paper_figures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs
 from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import towers as model
+from rankpose_tf.studies import activations, figure_faces, figures, map_plots
 
 PROTOCOL = "rendered heads, square crop 1.4 x box (landmarks), |angle| <= 99 degrees; 96 pictures"
 
@@ -43,22 +43,22 @@ def read(out):
 
 def test_faces_are_the_middles_of_equal_parts_by_yaw():
     yaw = np.random.default_rng(0).permutation(np.arange(80.0))
-    chosen = paper_faces.spread_over_yaw(yaw, 4)
+    chosen = figure_faces.spread_over_yaw(yaw, 4)
     np.testing.assert_array_equal(yaw[chosen], [10, 30, 50, 70])
     with pytest.raises(RankPoseError, match="faces: expected 1 to 80, .* received 81"):
-        paper_faces.spread_over_yaw(yaw, 81)
+        figure_faces.spread_over_yaw(yaw, 81)
 
 
 def test_figure_2_shows_the_maps_of_both_models_on_the_faces_it_names(
     two_models, prepared, tmp_path
 ):
-    out = paper_figures.activation_maps(
+    out = figures.activation_maps(
         models=two_models, data=prepared, out=tmp_path / "figure.png", faces=3
     )
     content = read(out)
     assert (content["figure"], content["protocol"]) == (2, PROTOCOL)
     labels = other_systems.labels(prepared)
-    chosen = paper_faces.spread_over_yaw(labels["true"][:, 0], 3)
+    chosen = figure_faces.spread_over_yaw(labels["true"][:, 0], 3)
     assert [face["name"] for face in content["faces"]] == [labels["names"][k] for k in chosen]
     images = np.concatenate([b["image"].numpy() for b in pairs.views(prepared, 32, 1.4, 50)])
     tower, _ = activations.load(two_models["RankPose"])
@@ -91,7 +91,7 @@ def test_faces_of_a_data_set_are_not_shown_unless_asked_for(prepared, tmp_path, 
 
     about = {"input_size": 32, "crop_scale": 1.4}
     monkeypatch.setattr(activations, "load", lambda path: (None, about))
-    monkeypatch.setattr(paper_figures, "_maps_of", lambda tower, pictures: {})
+    monkeypatch.setattr(figures, "_maps_of", lambda tower, pictures: {})
     monkeypatch.setattr(map_plots, "maps", maps)
     others = tmp_path / "manifest"
     shutil.copytree(prepared, others)
@@ -100,7 +100,7 @@ def test_faces_of_a_data_set_are_not_shown_unless_asked_for(prepared, tmp_path, 
     for number, (data, show) in enumerate(
         [(others, None), (others, True), (prepared, None), (prepared, False)]
     ):
-        paper_figures.activation_maps(
+        figures.activation_maps(
             models={"a": "", "b": ""},
             data=data,
             out=tmp_path / f"{number}.png",
@@ -112,7 +112,7 @@ def test_faces_of_a_data_set_are_not_shown_unless_asked_for(prepared, tmp_path, 
 
 def test_figure_3_counts_every_map_of_every_model(two_models, prepared, tmp_path):
     out = tmp_path / "new" / "figure.png"
-    content = read(paper_figures.variances(models=two_models, data=prepared, out=out))
+    content = read(figures.variances(models=two_models, data=prepared, out=out))
     assert (content["figure"], content["protocol"]) == (3, PROTOCOL)
     assert content["layers"] == {
         "RankPose": "stage1_block1_out, 8 x 8",
@@ -135,7 +135,7 @@ def test_figure_4_is_of_the_errors_that_evaluate_finds(small_model, prepared, tm
     result, folder = evaluation.evaluate(model=small_model, data=prepared, out=tmp_path / "e")
     models = {"model": small_model, "file": folder / "predictions.csv"}
     out = tmp_path / "figure" / "figure.png"
-    content = read(paper_figures.cumulative_error(models=models, data=prepared, out=out))
+    content = read(figures.cumulative_error(models=models, data=prepared, out=out))
     assert content["protocol"] == f"{PROTOCOL}; file: another system's crops"
     found = other_systems.match(
         other_systems.read_angles(folder / "predictions.csv"), other_systems.labels(prepared), True, False, "file"
@@ -154,7 +154,7 @@ def test_a_file_of_angles_has_to_have_every_picture(small_model, prepared, tmp_p
     name = other_systems.labels(prepared)["names"][0]
     (tmp_path / "angles.csv").write_text(f"image,yaw,pitch,roll\n{name},1,2,3\n")
     with pytest.raises(RankPoseError, match="models: .*angles.csv.* no angles for 95 pictures"):
-        paper_figures.cumulative_error(
+        figures.cumulative_error(
             models={"file": tmp_path / "angles.csv"}, data=prepared, out=tmp_path / "figure.png"
         )
 
@@ -165,17 +165,17 @@ def test_models_of_different_crops_need_a_crop_that_is_said(two_models, small_mo
     checkpoint = {"c": (None, {"input_size": 32})}
     for wrong, received in ((towers, "1.2, 1.4"), (checkpoint, "none says")):
         with pytest.raises(RankPoseError, match=f"crop_scale: .*{received}; pass --crop_scale"):
-            paper_faces.views(wrong, prepared, about, None, True, 8)
+            figure_faces.views(wrong, prepared, about, None, True, 8)
     for fine, given in ((towers, 1.3), (checkpoint, 1.3), ({**checkpoint, "a": towers["a"]}, None)):
-        _, protocol = paper_faces.views(fine, prepared, about, given, True, 8)
+        _, protocol = figure_faces.views(fine, prepared, about, given, True, 8)
         assert f"square crop {given or 1.4:g} x" in protocol
     with pytest.raises(RankPoseError, match="crop_scale: expected a number over 0, received -1"):
-        paper_faces.views(towers, prepared, about, -1, True, 8)
+        figure_faces.views(towers, prepared, about, -1, True, 8)
 
 
 def test_rendered_heads_need_no_data(monkeypatch):
-    monkeypatch.setattr(paper_faces, "_HEADS", 3)
-    with paper_faces.prepared("synthetic") as (folder, about):
+    monkeypatch.setattr(figure_faces, "_HEADS", 3)
+    with figure_faces.prepared("synthetic") as (folder, about):
         assert about["protocol_set"] == "rendered heads"
         assert len(other_systems.labels(folder)["names"]) == about["views"] == 3 * 5
 
@@ -184,12 +184,12 @@ def test_nothing_is_overwritten_and_the_file_is_a_png(two_models, tmp_path):
     (tmp_path / "figure.json").write_text("kept")
     settings = {"models": two_models, "data": tmp_path}
     with pytest.raises(RankPoseError, match="out: there is .*figure.json.* already"):
-        paper_figures.variances(**settings, out=tmp_path / "figure.png")
+        figures.variances(**settings, out=tmp_path / "figure.png")
     with pytest.raises(RankPoseError, match=r"out: .* ends in .png, received .*figure.pdf"):
-        paper_figures.variances(**settings, out=tmp_path / "figure.pdf")
+        figures.variances(**settings, out=tmp_path / "figure.pdf")
     (tmp_path / "file").write_text("")
     with pytest.raises(RankPoseError, match="out: can't make the folder .*file"):
-        paper_figures.variances(**settings, out=tmp_path / "file" / "figure.png")
+        figures.variances(**settings, out=tmp_path / "file" / "figure.png")
 
 
 def test_a_full_disk_leaves_neither_figure_nor_numbers(tmp_path, monkeypatch):
@@ -198,9 +198,9 @@ def test_a_full_disk_leaves_neither_figure_nor_numbers(tmp_path, monkeypatch):
     def full(path, text):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(paper_figures.files, "write_text", full)
+    monkeypatch.setattr(figures.files, "write_text", full)
     with pytest.raises(RankPoseError, match=r"out: .*\(No space left on device\); make room"):
-        paper_figures._write(tmp_path / "figure.png", plots.new_figure(2, 2), 3, "p", {}, {})
+        figures._write(tmp_path / "figure.png", plots.new_figure(2, 2), 3, "p", {}, {})
     assert not list(tmp_path.iterdir())
 
 

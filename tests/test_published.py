@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from rankpose_tf import ablation_table
+from rankpose_tf.studies import ablation_table
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "docs/results/ablation"

@@ -11,11 +11,11 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf import activations, map_plots, paper_faces
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
+from rankpose_tf.studies import activations, figure_faces, map_plots
 
 _FACE = 128
 _EDGES = {"channels": activations.CHANNEL_EDGES, "mean_map": activations.MEAN_MAP_EDGES}
@@ -42,7 +42,7 @@ def activation_maps(
       filter_angles: leave out pictures with an angle over 99 degrees.
       batch_size: pictures at once.
       faces: how many; they are spread over the set's yaw, see
-        `paper_faces.spread_over_yaw`.
+        `figure_faces.spread_over_yaw`.
       show_faces: show them beside the maps; None is to show rendered heads and no others.
 
     Returns:
@@ -56,14 +56,14 @@ def activation_maps(
         raise RankPoseError(f"models: figure 2 compares two, received {len(models)}")
     out = _new_file(out)
     towers = {name: activations.load(path) for name, path in models.items()}
-    with paper_faces.prepared(data) as (folder, about):
-        views, protocol = paper_faces.views(
+    with figure_faces.prepared(data) as (folder, about):
+        views, protocol = figure_faces.views(
             towers, folder, about, crop_scale, filter_angles, batch_size
         )
         known = other_systems.labels(folder)
         tested = np.flatnonzero(known["within"] | (not filter_angles))
-        chosen = paper_faces.spread_over_yaw(known["true"][tested, 0], faces)
-        shown = about["kind"] == paper_faces.SYNTHETIC if show_faces is None else show_faces
+        chosen = figure_faces.spread_over_yaw(known["true"][tested, 0], faces)
+        shown = about["kind"] == figure_faces.SYNTHETIC if show_faces is None else show_faces
         pictures = plots.pictures_at(views(_FACE), chosen) if shown else None
         found = {
             name: _maps_of(tower, plots.pictures_at(views(about_model["input_size"]), chosen))
@@ -101,8 +101,8 @@ def variances(*, models, data, out, crop_scale=None, filter_angles=True, batch_s
     out = _new_file(out)
     towers = {name: activations.load(path) for name, path in models.items()}
     found, layers = {}, {}
-    with paper_faces.prepared(data) as (folder, about):
-        views, protocol = paper_faces.views(
+    with figure_faces.prepared(data) as (folder, about):
+        views, protocol = figure_faces.views(
             towers, folder, about, crop_scale, filter_angles, batch_size
         )
         for name, (tower, about_model) in towers.items():
@@ -138,8 +138,8 @@ def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, 
     out = _new_file(out)
     tables = {name: path for name, path in models.items() if str(path).endswith(".csv")}
     towers = {n: activations.load(path) for n, path in models.items() if n not in tables}
-    with paper_faces.prepared(data) as (folder, about):
-        views, protocol = paper_faces.views(
+    with figure_faces.prepared(data) as (folder, about):
+        views, protocol = figure_faces.views(
             towers, folder, about, crop_scale, filter_angles, batch_size
         )
         expected = evaluation.count_pictures(folder, about, filter_angles)

@@ -33,7 +33,7 @@ def measure(model, data, misses=()):
     Args:
       model: workdir or .keras file.
       data: prepared folders of the same pictures; the first has boxes of pt3d_68.
-      misses: JSON files of `detector_fit`.
+      misses: JSON files of `detector_rule`.
 
     Returns:
       List of (group, title, figures): figures as from `figures_of`; the first row is ours.
@@ -162,7 +162,7 @@ def read_misses(path):
     """Names of the pictures in which a detector found no face.
 
     Args:
-      path: JSON file of `rankpose_tf.detector_fit --out`.
+      path: JSON file of `rankpose_tf.studies.detector_rule --out`.
 
     Raises:
       RankPoseError: if it is none.
@@ -172,7 +172,7 @@ def read_misses(path):
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RankPoseError(
             f"misses: {str(path)!r} could not be read ({error!r}); pass a file that "
-            "`python -m rankpose_tf.detector_fit --data=... --out=FILE` wrote"
+            "`python -m rankpose_tf.studies.detector_rule --data=... --out=FILE` wrote"
         ) from error
 
 

@@ -5,8 +5,8 @@ RankPose (BMVC 2020), Figures 2 and 3. Nothing is computed here, see `activation
 
 import numpy as np
 
-from rankpose_tf import activations
 from rankpose_tf.evaluation import plots
+from rankpose_tf.studies import activations
 
 _CELL_INCHES, _SPACE_INCHES, _GAP_INCHES = 1.3, 0.08, 0.25
 # An axis of variances leaves out so large a share of the maps at either end.

@@ -14,11 +14,11 @@ import pathlib
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf import ablation, ablation_statistics
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import plots
+from rankpose_tf.studies import ablation_runs, ablation_statistics
 
 TITLES = {
     "table3_mse_linear": "MSE",
@@ -109,8 +109,8 @@ def summarise(planned, eval_data, recipe_lines=()):
     found, protocol = {}, {}
     for one in planned:
         cell = found.setdefault(one.cell, {})
-        ablation.check_flags(one)
-        if ablation.finished(one, eval_data, about):
+        ablation_runs.check_flags(one)
+        if ablation_runs.finished(one, eval_data, about):
             cell[one.seed], protocol[one] = _figures(one, eval_data)
     if len({json.dumps(about, sort_keys=True) for about in protocol.values()}) > 1:
         raise RankPoseError(
@@ -131,7 +131,7 @@ def summarise(planned, eval_data, recipe_lines=()):
 
 def _figures(one, eval_data):
     """The figures of a finished run, and what has to be equal for all runs of a table."""
-    path = ablation.evaluation_folder(one, eval_data) / "evaluation.json"
+    path = ablation_runs.evaluation_folder(one, eval_data) / "evaluation.json"
     tested = json.loads(path.read_text(encoding="utf-8"))
     trained = json.loads((one.workdir / "result.json").read_text(encoding="utf-8"))
     figures = {angle: tested["mae"][angle] for angle in _ANGLES}

@@ -1,7 +1,7 @@
 """Fits the rule that turns a detector's box into a landmark box, and measures what it costs.
 
-    python -m rankpose_tf.detector_fit --detector=blazeface --source=aflw_lp.zip
-    python -m rankpose_tf.detector_fit --detector=blazeface --data=prepared/aflw2000 --model=run
+    python -m rankpose_tf.studies.detector_rule --detector=blazeface --source=aflw_lp.zip
+    python -m rankpose_tf.studies.detector_rule --detector=blazeface --data=prepared/aflw2000 --model=run
 
 The first prints the weights for `rankpose_tf.inference.detection`: fitted on view 0 (the photo) of training
 identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
