@@ -10,7 +10,7 @@
 
 The rotation is that of 300W-LP and AFLW2000-3D (3DDFA): R = Rx(pitch) Ry(yaw) Rz(roll), it takes
 a point of the head to the camera's axes. It was checked on views that are turned around the
-head's own vertical axis: R_0^T R_i is then a turn about y (tests/test_pose.py).
+head's own vertical axis: R_0^T R_i is then a turn about y (tests/core/test_pose.py).
 
 Angles are (..., 3) radians in the order yaw, pitch, roll.
 """

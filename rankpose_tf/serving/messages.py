@@ -3,7 +3,7 @@
 The official classes are in tensorflow-serving-api, and importing them imports all of TensorFlow:
 seconds and hundreds of megabytes in a process that only asks a server. A message is told by the
 names and numbers of its fields, so the few that the client needs are declared here.
-tests/test_serving_messages.py compares each with the official one.
+tests/serving/test_messages.py compares each with the official one.
 """
 
 import functools

@@ -1,0 +1,113 @@
+"""export/ondevice/predict.py: the same crop and the same angles, with no TensorFlow."""
+
+import pathlib
+import runpy
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rankpose_tf.data import augment, synthetic
+from rankpose_tf.exporting import tflite, tflite_metadata
+from rankpose_tf.models import saving
+
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "export" / "ondevice" / "predict.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    return runpy.run_path(str(SCRIPT))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "box", "scale"),
+    [
+        (120, 120, (30, 20, 95, 100), 1.4),
+        (450, 450, (100, 120, 330, 350), 1.4),
+        (90, 160, (-20, 40, 60, 130), 1.4),
+        (40, 30, (10, 10, 20, 22), 1.4),
+        (64, 64, (0, 0, 64, 64), 1.0),
+        (31, 77, (0, 0, 77, 31), 1.0),
+    ],
+)
+def test_the_crop_is_that_of_training(script, height, width, box, scale):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    square = augment.square_around(np.float32(box), scale)
+    expected = augment.crop_and_resize(picture, square, 64).numpy()
+    found = script["crop"](picture, box, scale, 64).astype(np.float32)
+    # Rounded to bytes, and float32 on the way.
+    assert np.abs(found - expected).max() <= 0.51
+
+
+@pytest.fixture(scope="module")
+def path(small_model, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ondevice") / "rankpose_fp32.tflite"
+    tflite.write(*saving.load_model(small_model), "fp32", path)
+    return path
+
+
+def test_a_file_is_described_without_the_package(script, path):
+    assert script["read_metadata"](str(path)) == tflite_metadata.read(path)
+
+
+def test_ppm_and_npy_need_no_pillow(script, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    picture = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)
+    np.save(tmp_path / "a.npy", picture)
+    (tmp_path / "a.ppm").write_bytes(b"P6\n# by hand\n5 7\n255\n" + picture.tobytes())
+    for name in ("a.npy", "a.ppm"):
+        assert np.array_equal(script["read_picture"](str(tmp_path / name)), picture)
+    with pytest.raises(SystemExit, match="needs Pillow .pip install pillow"):
+        script["read_picture"](str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("content", [b"P5 1 1 255\n0", b"P6 9 9 255\n0", b"P6 1 1 65535\n000000"])
+def test_a_ppm_that_is_none_is_refused(script, tmp_path, content):
+    (tmp_path / "a.ppm").write_bytes(content)
+    with pytest.raises(SystemExit, match="picture: can't read"):
+        script["read_picture"](str(tmp_path / "a.ppm"))
+
+
+def test_an_array_that_is_no_picture_is_refused(script, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(SystemExit, match=r"expected \(H, W, 3\) uint8.*float32"):
+        script["read_picture"](str(tmp_path / "a.npy"))
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2,3", "a,b,c,d", "5,5,5,9", "0,9,9,1", "0,0,nan,1", "0,0,inf,1"]
+)
+def test_a_box_that_is_none_is_refused(script, text):
+    with pytest.raises(SystemExit, match="box: expected"):
+        script["parse_box"](text)
+
+
+@pytest.mark.parametrize("name", ["absent.tflite", "a.tflite"])
+def test_a_model_that_is_none_is_refused(script, tmp_path, name):
+    (tmp_path / "a.tflite").write_bytes(b"none")
+    with pytest.raises(SystemExit, match="not a .tflite file of rankpose_tf.export"):
+        script["read_metadata"](str(tmp_path / name))
+
+
+@pytest.mark.end_to_end
+def test_it_runs_where_tensorflow_can_not_be_imported(small_model, path, tmp_path):
+    network, _ = saving.load_model(small_model)
+    picture, box = synthetic.render(3, (0.5, -0.2, 0.1), 100)
+    np.save(tmp_path / "head.npy", picture)
+    program = (
+        "import sys\n"
+        "for name in ('tensorflow', 'keras', 'cv2', 'rankpose_tf'):\n"
+        "    sys.modules[name] = None\n"
+        "import runpy\n"
+        f"sys.argv = ['predict.py', '--model={path}', '--picture={tmp_path / 'head.npy'}',"
+        f" '--box={','.join(str(edge) for edge in box)}']\n"
+        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    words = run.stdout.split()
+    assert words[::2] == ["yaw", "pitch", "roll"]
+    crop = augment.crop_and_resize(picture, augment.square_around(box, 1.4), 32).numpy()
+    expected = np.degrees(network.predict_on_batch(np.rint(crop)[np.newaxis]))[0]
+    np.testing.assert_allclose([float(word) for word in words[1::2]], expected, atol=0.02)

@@ -1,0 +1,79 @@
+"""The model in the package: there, whole, and as good as its committed figure."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import rankpose_tf
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import pairs, synthetic
+from rankpose_tf.evaluation import metrics
+from rankpose_tf.models import shipped
+from rankpose_tf.models.saving import read_description
+from rankpose_tf.preparation.prepare import prepare
+
+RESULTS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "results"
+# The first of the dev set in the order of its shards, a hash of their names, and the shipped
+# model's mean MAE on them, degrees; on all 979 it is that of docs/results/compact/evaluation.json.
+IMAGES = 200
+MAE = 3.931
+SIX_MEGABYTES = 6_000_000
+
+
+@pytest.fixture(scope="module")
+def estimator():
+    return rankpose_tf.load()
+
+
+def test_it_is_small_enough_and_says_what_it_is():
+    assert shipped.path().stat().st_size <= SIX_MEGABYTES
+    about = read_description(shipped.path())
+    result = json.loads((RESULTS / "compact" / "result.json").read_text())
+    for key in ("tower", "input_size", "transform", "separate_features", "crop_scale", "seed"):
+        assert about[key] == result[key]
+
+
+def test_a_changed_file_is_refused(tmp_path, monkeypatch):
+    changed = bytearray(shipped.FILE.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    checksum = shipped.FILE.with_name("compact.keras.sha256").read_text()
+    (tmp_path / "compact.keras").write_bytes(changed)
+    (tmp_path / "compact.keras.sha256").write_text(checksum)
+    monkeypatch.setattr(shipped, "FILE", tmp_path / "compact.keras")
+    with pytest.raises(RankPoseError, match="checksum is another.*install rankpose_tf again"):
+        rankpose_tf.load()
+
+
+def test_an_installation_without_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "FILE", tmp_path / "compact.keras")
+    with pytest.raises(RankPoseError, match="lacks its trained model.*pass the path of a model"):
+        rankpose_tf.load()
+
+
+def test_its_error_on_real_faces_is_the_committed_one(estimator, shared_data, tmp_path):
+    prepare(shared_data / "aflw2000_dev.zip", tmp_path / "dev", shards=4, workers=1)
+    side = estimator.input_size
+    batch = next(iter(pairs.views(tmp_path / "dev", side, estimator.crop_scale, IMAGES)))
+    crops = tf.cast(tf.round(batch["image"]), tf.uint8).numpy()
+    true, found = np.degrees(batch["pose"]), estimator.predict_crops(crops).as_array()
+    assert len(found) == IMAGES
+    assert abs(metrics.summarise(true, found)["mae"]["mean"] - MAE) < 0.05
+
+
+@pytest.mark.parametrize(("angle", "index"), [("yaw", 0), ("pitch", 1), ("roll", 2)])
+def test_rendered_heads_turn_the_way_their_labels_say(estimator, angle, index):
+    """Its domain is real faces; of a rendered one it still has to see the direction."""
+    crops = {}
+    for sign in (-1, 1):
+        pose = np.zeros(3)
+        pose[index] = sign * np.radians(30)
+        heads = [synthetic.render(seed, pose, 160) for seed in range(20)]
+        crops[sign] = [estimator.crop(head, box) for head, box in heads]
+    means = {
+        sign: np.mean(getattr(estimator.predict_crops(np.stack(crops[sign])), angle))
+        for sign in crops
+    }
+    assert means[1] - means[-1] > 15

@@ -1,0 +1,100 @@
+"""The command as a user runs it."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from rankpose_tf.prediction import results
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def save(path, image):
+    cv2.imwrite(str(path), image)
+    return path
+
+
+def rows(path):
+    return list(results.read(path))
+
+
+def command(*arguments, model, **options):
+    line = [sys.executable, "-m", "rankpose_tf.predict", f"--model={model}", *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=200, **options)
+
+
+@pytest.mark.end_to_end
+def test_the_command_reads_a_list_and_fails_at_the_end(tmp_path, small_model):
+    crops = [save(tmp_path / f"{i}.png", np.full((40, 40, 3), 60 * i, np.uint8)) for i in range(4)]
+    listing = "\n".join(map(str, [*crops[:2], tmp_path / "absent.png", *crops[2:]]))
+    done = command(
+        *("--input=-", "--crops", f"--out={tmp_path}/poses.csv", "--draw=axes"),
+        *(f"--draw_dir={tmp_path}/drawn", f"--contact_sheet={tmp_path}/sheet.jpg"),
+        model=small_model,
+        input=listing,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "4 pictures and 0 frames: 4 faces, 0 without a face, 1 that could" in done.stdout
+    kept = rows(tmp_path / "poses.csv")
+    assert [row.angles is None for row in kept] == [False, False, True, False, False]
+    assert "No such file" in kept[2].reason
+    assert cv2.imread(str(tmp_path / "sheet.jpg")).shape == (160, 4 * 160, 3)
+    assert len(list((tmp_path / "drawn").iterdir())) == 4
+
+
+@pytest.mark.end_to_end
+def test_ctrl_c_leaves_a_file_that_resume_completes(tmp_path, small_model):
+    generator = np.random.default_rng(1)
+    image = save(tmp_path / "noise.png", generator.integers(0, 255, (600, 600, 3), np.uint8))
+    folder, out = tmp_path / "crops", tmp_path / "poses.jsonl"
+    folder.mkdir()
+    count = 600
+    for index in range(count):
+        os.link(image, folder / f"{index:03}.png")
+    line = [sys.executable, "-m", "rankpose_tf.predict", f"--model={small_model}", "--crops"]
+    line += [f"--input={folder}", f"--out={out}", "--batch_size=4"]
+    running = subprocess.Popen(
+        line,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background jobs, and so the tests of one, are started deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 150
+    # A row that the interrupt cuts is taken back: of two, one stays.
+    while not (out.exists() and out.read_bytes().count(b"\n") > 1) and running.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 130, said
+    assert "--resume goes on from here" in said
+    stopped = rows(out)
+    assert 0 < len(stopped) < count
+    assert out.read_bytes().endswith(b"\n")
+    done = command("--crops", f"--input={folder}", f"--out={out}", "--resume", model=small_model)
+    assert done.returncode == 0, done.stderr
+    kept = rows(out)
+    assert kept[: len(stopped) - 1] == stopped[:-1]
+    assert [row.path for row in kept] == [str(folder / f"{index:03}.png") for index in range(count)]
+
+
+def test_flags_that_contradict_are_told_before_the_model_is_loaded(tmp_path):
+    save(tmp_path / "a.png", np.zeros((40, 40, 3), np.uint8))
+    named = f"--input={tmp_path}/a.png"
+    done = command(named, "--crops", "--detector=mtcnn", f"--out={tmp_path}/p.csv", model="absent")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: detector: ")
+    done = command(named, model="absent")
+    assert done.stderr.startswith("error: out: pass --out=FILE.csv")
+    done = command(named, f"--out={tmp_path}/p.csv", model="absent")
+    assert done.stderr.startswith("error: model: ")
+    assert not (tmp_path / "p.csv").exists()

@@ -1,0 +1,76 @@
+"""Runs over videos and cameras: rows, smoothing, drawn films, ends."""
+
+import numpy as np
+
+from rankpose_tf.prediction import video
+from rankpose_tf.prediction.smoothing import RotationSmoother
+from tests.prediction.test_run import rows, run, scene, threads_left_by_an_interrupt
+
+
+def film(path, count=12):
+    """A face that moves to the right by a pixel a frame, and is hidden in frame 5."""
+    with video.writer(path, 25.0) as write:
+        for index in range(count):
+            write(scene([] if index == 5 else [(5 + index, 10, (100, 100))]))
+    return path
+
+
+def test_a_video_has_a_row_a_frame_and_a_face_keeps_its_number(tmp_path):
+    summary = run(film(tmp_path / "film.mp4"), out=tmp_path / "poses.csv", batch_size=5)
+    kept = rows(tmp_path / "poses.csv")
+    assert [row.frame for row in kept] == list(range(12))
+    np.testing.assert_allclose([row.time for row in kept], np.arange(12) / 25, atol=1e-3)
+    assert [row.face for row in kept] == [0] * 5 + [None] + [0] * 6
+    assert kept[5].reason == "no face found"
+    assert (summary.frames, summary.faces, summary.without_face) == (12, 11, 1)
+
+
+def test_smoothing_is_that_of_the_filter_and_can_be_left_out(tmp_path):
+    path = film(tmp_path / "film.mp4")
+    run(path, out=tmp_path / "raw.jsonl", smoothing=False)
+    run(path, out=tmp_path / "smooth.jsonl")
+    raw, smooth = rows(tmp_path / "raw.jsonl"), rows(tmp_path / "smooth.jsonl")
+    smoother = RotationSmoother()
+    for before, after in zip(raw, smooth, strict=True):
+        if before.angles is not None:
+            expected = smoother.filter(before.angles, before.time)
+            np.testing.assert_allclose(after.angles, expected, atol=1e-3)
+    assert any(before.angles != after.angles for before, after in zip(raw, smooth, strict=True))
+
+
+def test_a_drawn_video_keeps_its_rate_size_and_frames(tmp_path):
+    path = film(tmp_path / "film.mp4")
+    run(path, out=tmp_path / "poses.csv", draw="cube", draw_dir=tmp_path / "drawn")
+    before, after = (video.Video(str(p)) for p in (path, tmp_path / "drawn" / "film.mp4"))
+    assert (after.rate, after.frames) == (before.rate, before.frames)
+    changed = [
+        np.abs(one.image.astype(int) - two.image).max()
+        for one, two in zip(before, after, strict=True)
+    ]
+    assert min(changed[:5] + changed[6:]) > 100
+    assert changed[5] < 60
+
+
+def test_no_thread_is_left_by_an_interrupt_of_a_film(tmp_path):
+    path = film(tmp_path / "film.mp4")
+    assert not threads_left_by_an_interrupt(path, tmp_path / "poses.csv")
+
+
+def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
+    class Camera:
+        rate, frames = 20.0, None
+
+        def __init__(self, source, max_pixels):
+            assert source == 0
+
+        def __iter__(self):
+            for index in range(6):
+                yield video.Frame(index, index / 20, scene([(5, 10, (100, 100))]))
+            raise KeyboardInterrupt
+
+    original = video.Video
+    monkeypatch.setattr(video, "Video", Camera)
+    summary = run(["0"], out=tmp_path / "poses.csv", draw="axes", draw_dir=tmp_path / "drawn")
+    assert summary.frames == 6
+    assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
+    assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6

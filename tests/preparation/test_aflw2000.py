@@ -1,0 +1,89 @@
+"""AFLW2000-3D: recognised by its labels, boxes from pt3d_68, every picture an identity."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from rankpose_tf.preparation import aflw2000, sources, w300lp
+from tests.support import made_up_faces as made_up
+
+
+def _label(**changes):
+    hidden = np.full((2, 21), -1.0)
+    points = made_up.landmarks(5.0, 6.0, 15.0, 18.0, rows=3)
+    return made_up.label(**({"pt2d": hidden, "pt3d_68": points} | changes))
+
+
+def _folder(tmp_path, **labels):
+    for stem, label in labels.items():
+        (tmp_path / f"{stem}.jpg").write_bytes(made_up.jpeg())
+        (tmp_path / f"{stem}.mat").write_bytes(label)
+    return sources.Folder(tmp_path)
+
+
+def test_the_box_is_that_of_pt3d_68_and_not_of_pt2d(tmp_path):
+    source = _folder(tmp_path, image00002=_label())
+    (identity,), _ = aflw2000.list_identities(source.stamps(), "top")
+    view = aflw2000.read_view(source, identity.views[0])
+    np.testing.assert_array_equal(view.box, np.float32([5.0, 6.0, 15.0, 18.0]))
+    np.testing.assert_array_equal(view.pose, np.float32(made_up.POSE))
+
+
+def test_every_picture_is_an_identity_of_its_own():
+    names = [f"A/image0000{i}{s}" for i in (2, 4) for s in (".jpg", ".mat")] + ["A/image00006.jpg"]
+    identities, skipped = aflw2000.list_identities(names, "top")
+    assert [(i.name, i.group, [v.name for v in i.views]) for i in identities] == [
+        ("image00002", "image00002", ["image00002.jpg"]),
+        ("image00004", "image00004", ["image00004.jpg"]),
+    ]
+    assert skipped == [("A/image00006.jpg", sources.MISSING_LABEL)]
+
+
+def test_the_layout_is_recognised_even_if_the_first_label_is_corrupt(tmp_path):
+    source = _folder(tmp_path, image00001=b"broken", image00002=_label())
+    assert aflw2000.is_layout(source, source.stamps())
+
+
+@pytest.mark.parametrize("stem", ["image00001_0", "AFLW_image00001"])
+def test_300w_lp_is_not_taken_for_it(tmp_path, stem):
+    source = _folder(tmp_path, **{stem: made_up.label()})
+    assert not aflw2000.is_layout(source, source.stamps())
+
+
+def test_pictures_numbered_alike_without_pt3d_68_are_not_taken_for_it(tmp_path):
+    source = _folder(tmp_path, image00001=made_up.label())
+    assert not aflw2000.is_layout(source, source.stamps())
+
+
+def test_hidden_points_never_reach_a_box_of_the_true_set(shared_data):
+    source = sources.open_source(shared_data / "aflw2000_dev.zip")
+    names = source.stamps()
+    assert aflw2000.is_layout(source, names)
+    identities, skipped = aflw2000.list_identities(names, "top")
+    assert (len(identities), skipped) == (1000, [])
+    for identity in identities[:6]:
+        _, box = w300lp.read_label(source, identity.views[0].label, "pt3d_68")
+        # These faces fill about half of 450 pixels; a hidden point would pull an edge to -1.
+        assert box[:2].min() > 0 and 100 < (box[2:] - box[:2]).max() < 400
+
+
+def test_an_angle_of_the_true_set_beyond_half_a_turn_is_out_of_range(shared_data):
+    source = sources.open_source(shared_data / "aflw2000_dev.zip")
+    with pytest.raises(sources.SkippedView, match=sources.OUT_OF_RANGE_LABEL):
+        w300lp.read_label(source, "AFLW2000/image00032.mat", "pt3d_68")
+    source.close()
+
+
+def test_labels_of_the_true_set_lie_near_a_published_networks_predictions(shared_data):
+    with open(shared_data / "fsanet_predictions_dev.csv", newline="") as stream:
+        rows = [row for row, _ in zip(csv.DictReader(stream), range(40), strict=False)]
+    source = sources.open_source(shared_data / "aflw2000_dev.zip")
+    errors = []
+    for row in rows:
+        pose, _ = w300lp.read_label(source, f"AFLW2000/{row['image']}.mat", "pt3d_68")
+        predicted = [float(row[angle]) for angle in ("yaw", "pitch", "roll")]
+        errors.append(np.abs(np.degrees(pose) - predicted))
+    source.close()
+    # FSA-Net's MAE is 4.7, 6.1, 4.6; a wrong order or sign costs at least twice that.
+    assert np.all(np.mean(errors, axis=0) < 10)
