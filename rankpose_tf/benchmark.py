@@ -5,7 +5,6 @@ python -m rankpose_tf.benchmark predict --model=RUN --images=FOLDER
 """
 
 import dataclasses
-import pathlib
 import shlex
 import sys
 
@@ -40,7 +39,7 @@ def main(argv):
 def _serving():
     from rankpose_tf.studies import server_load
 
-    out = _new_file()
+    out = files.new_file("out", _OUT.value) if _OUT.value else None
     rows = server_load.measure(
         servers=_servers(),
         clients=_numbers(_CLIENTS),
@@ -57,7 +56,7 @@ def _predict():
     import rankpose_tf
     from rankpose_tf.studies import speed
 
-    out = _new_file()
+    out = files.new_file("out", _OUT.value) if _OUT.value else None
     estimator = rankpose_tf.load(_MODEL.value or None)
     found = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
     print(speed.table(found))
@@ -81,17 +80,6 @@ def _numbers(flag):
             f"{flag.name}: expected whole numbers with commas between, received "
             f"{','.join(flag.value)!r}"
         ) from error
-
-
-def _new_file():
-    """The path of --out, or None; refused before the work where it can't be written after."""
-    if not _OUT.value:
-        return None
-    out = pathlib.Path(_OUT.value)
-    if out.exists() or not out.parent.is_dir():
-        reason = "exists already" if out.exists() else "lies in a folder that does not exist"
-        raise RankPoseError(f"out: {str(out)!r} {reason}; pass the path of a new file")
-    return out
 
 
 def _write(out, rows):

@@ -4,7 +4,8 @@
     python -m rankpose_tf.evaluate --model=RUN --data=PREPARED --protocol=rankpose
     python -m rankpose_tf.evaluate --predictions=FILE.csv --data=PREPARED
 
-The last scores another system's angles; `rankpose_tf.evaluation.other_systems` says what the file looks like.
+The last scores another system's angles; `rankpose_tf.evaluation.other_systems` says what the file
+looks like.
 """
 
 import sys

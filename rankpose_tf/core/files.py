@@ -6,6 +6,8 @@ import os
 import pathlib
 import tempfile
 
+from rankpose_tf.core.errors import RankPoseError
+
 
 @contextlib.contextmanager
 def replaced(path):
@@ -31,6 +33,26 @@ def replaced(path):
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def new_file(argument, path):
+    """The path of a file that is to be made; refused before the work where it can't be made after.
+
+    Args:
+      argument: the name under which the caller received it.
+      path: where the file will be.
+
+    Returns:
+      `pathlib.Path`.
+
+    Raises:
+      RankPoseError: if it exists, or its folder doesn't.
+    """
+    path = pathlib.Path(path)
+    if path.exists() or not path.parent.is_dir():
+        reason = "exists already" if path.exists() else "lies in a folder that does not exist"
+        raise RankPoseError(f"{argument}: {str(path)!r} {reason}; pass the path of a new file")
+    return path
 
 
 def write_text(path, text):

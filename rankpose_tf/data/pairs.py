@@ -197,7 +197,9 @@ def training_pairs(
             record = records.parse_identity(serialized)
             chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
             views = [tf.gather(record[key], chosen) for key in two_faces.PARTS]
-        return pair_augmentation.augment_pair(*views, seeds[1], input_size, crop_scale, **(augmentation or {}))
+        return pair_augmentation.augment_pair(
+            *views, seeds[1], input_size, crop_scale, **(augmentation or {})
+        )
 
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)

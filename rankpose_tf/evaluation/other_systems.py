@@ -9,8 +9,8 @@ The file has a header and a row a picture:
 
 - The picture's name is in a column `image`, `name`, `path`, `file` or `filename` (the first that
   is there). It is that of the prepared data; suffix and leading folders may differ.
-- yaw, pitch, roll (or predicted_yaw, ...) are degrees in the sense of `rankpose_tf.core.pose`. Where
-  all three cells are empty, the system gave no answer: the picture counts as missing.
+- yaw, pitch, roll (or predicted_yaw, ...) are degrees in the sense of `rankpose_tf.core.pose`.
+  Where all three cells are empty, the system gave no answer: the picture counts as missing.
 - Other columns are ignored. Capitals don't matter.
 
 A picture without an answer is an error, or is counted in the result with `allow_missing`: a score
@@ -40,7 +40,7 @@ _LARGEST_RADIANS = 3.2
 def evaluate_file(
     *, predictions, data, out=None, protocol=None, filter_angles=None, allow_missing=False
 ):
-    """Scores a CSV file of angles on a prepared set and writes what `evaluation.run.evaluate` writes.
+    """Scores a CSV file of angles on a prepared set and writes what `run.evaluate` writes.
 
     Args:
       predictions: the CSV file, see the module's docstring.
@@ -185,7 +185,7 @@ def match(rows, known, filter_angles, allow_missing, path):
       path: of the file, for messages.
 
     Returns:
-      Dict of names, identities, true and predicted, as `evaluation.run.predict` returns; and dict of
+      Dict of names, identities, true and predicted, as `run.predict` returns; and dict of
       counts: rows, missing, unknown (no such picture in the data), outside_filter.
 
     Raises:

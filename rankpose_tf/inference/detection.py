@@ -12,8 +12,8 @@ longer side s of the detector's box, and its points p_k (eyes, nose, ...) as q_k
     centre of the landmark box = c + s (dx, dy),   its sides = s f
 
 and the result is a square, because the crop depends on the centre and the longer side only. W is
-fitted on training pictures by `python -m rankpose_tf.studies.detector_rule`; docs/detection.md says what
-the rule costs against true landmark boxes. A rule without points is one row: shift and factor.
+fitted on training pictures by `python -m rankpose_tf.study detector_fit`; docs/detection.md says
+what the rule costs against true landmark boxes. A rule without points is one row: shift and factor.
 """
 
 from typing import NamedTuple

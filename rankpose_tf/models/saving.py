@@ -89,14 +89,14 @@ def load_model(path):
 
 def _check_description(path, network, description):
     """A description of another model would crop, resize or export this one wrongly."""
-    layers = {layer.name: layer for layer in network.layers}
-    if not {"pose", "resize"} <= layers.keys():
+    named = {layer.name: layer for layer in network.layers}
+    if not {"pose", "resize"} <= named.keys():
         raise RankPoseError(
             f"model: {str(path)!r} is no single-image model; pass the best.keras of a workdir"
         )
     for key, found in (
-        ("transform", layers["pose"].transform),
-        ("input_size", layers["resize"].size),
+        ("transform", named["pose"].transform),
+        ("input_size", named["resize"].size),
     ):
         if description.get(key) != found:
             raise RankPoseError(

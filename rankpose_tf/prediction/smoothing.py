@@ -15,8 +15,9 @@ import numpy as np
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import angles_from_rotation
 
-# Chosen by tests/prediction/test_smoothing.py: of a still face with noise of 1 to 3 degrees more than 70% of
-# the jitter is gone, and a turn of 90 degrees a second lags by less than 60 ms, with room in both.
+# Chosen by tests/prediction/test_smoothing.py: of a still face with noise of 1 to 3 degrees more
+# than 70% of the jitter is gone, and a turn of 90 degrees a second lags by less than 60 ms, with
+# room in both.
 MINIMUM_CUTOFF = 0.5
 BETA = 0.04
 DERIVATIVE_CUTOFF = 1.0

@@ -1,13 +1,10 @@
 """Fits the rule that turns a detector's box into a landmark box, and measures what it costs.
 
-    python -m rankpose_tf.studies.detector_rule --detector=blazeface --source=aflw_lp.zip
-    python -m rankpose_tf.studies.detector_rule --detector=blazeface --data=prepared/aflw2000 --model=run
-
-The first prints the weights for `rankpose_tf.inference.detection`: fitted on view 0 (the photo) of training
+The weights for `rankpose_tf.inference.detection` are fitted on view 0 (the photo) of training
 identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
 black border of a quarter of their side first; most detectors look for a face with surroundings.
-The second finds the faces of a prepared test set, takes `detection.main_face` of each picture (chosen
-without a look at the labels) and scores the model on its box and on the landmark box of the same
+`measure` finds the faces of a prepared test set, takes `detection.main_face` of each picture
+(chosen without a look at the labels) and scores the model on its box and on the landmark box of the same
 pictures. A picture without a face is a miss; one whose box overlaps the landmark square by less
 than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
 """
@@ -15,25 +12,14 @@ than 0.4 is a wrong face; both are counted and named, and are no part of the two
 import pathlib
 
 import numpy as np
-from absl import flags
 
-from rankpose_tf.core import command, crop, files
+from rankpose_tf.core import crop
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection
 from rankpose_tf.prediction import tracking
 from rankpose_tf.preparation import sources, w300lp
-
-_DETECTOR = flags.DEFINE_enum("detector", "blazeface", ("blazeface", "mtcnn"), "Which to take.")
-_SOURCE = flags.DEFINE_string("source", "", "300W-LP's layout, folder or zip: fit on view 0.")
-_PICTURES = flags.DEFINE_integer("pictures", 1500, "How many to fit on.", lower_bound=20)
-_BORDER = flags.DEFINE_float("border", 0.25, "Black around them, share of the longer side.", 0.0)
-_SEED = flags.DEFINE_integer("seed", 0, "Chooses the pictures to fit on.")
-_POINTS = flags.DEFINE_boolean("points", True, "Use the detector's points; else the box alone.")
-_DATA = flags.DEFINE_string("data", "", "Prepared test set: measure.")
-_MODEL = flags.DEFINE_string("model", "", "Workdir or .keras file to measure with.")
-_OUT = flags.DEFINE_string("out", "", "JSON file for the figures of --data; none if empty.")
 
 _BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
 _RULES = {"blazeface": detection.BLAZEFACE_RULE, "mtcnn": detection.MTCNN_RULE}
@@ -43,26 +29,32 @@ _WRONG_FACE_OVERLAP = 0.4
 _REWEIGHTINGS = 50
 
 
-def main(argv):
-    del argv
-    if bool(_SOURCE.value) == bool(_DATA.value):
-        raise RankPoseError("source, data: pass one: --source to fit, or --data to measure")
-    find = _BACKENDS[_DETECTOR.value]()
-    if _SOURCE.value:
-        pictures = training_photos(_SOURCE.value, _PICTURES.value, _SEED.value)
-        features, targets, missed = samples(find, pictures, _BORDER.value, _POINTS.value)
-        mirrored = _MIRRORED[_DETECTOR.value] if _POINTS.value else ()
-        weights = fit(*with_mirrored(features, targets, mirrored))
-        left = np.median(np.abs(features @ weights - targets), axis=0)
-        print(f"{len(features)} faces, {missed} missed; median error of dx, dy, f: {left.round(4)}")
-        print("Rule((" + ", ".join(f"({x:.4f}, {y:.4f}, {f:.4f})" for x, y, f in weights) + "))")
-        return
-    if not _MODEL.value:
-        raise RankPoseError("model: pass --model=WORKDIR to measure with")
-    result = measure(detection.from_backend(find, _RULES[_DETECTOR.value]), _DATA.value, _MODEL.value)
-    print("\n".join(f"{name}: {value}" for name, value in result.items()))
-    if _OUT.value:
-        files.write_json(pathlib.Path(_OUT.value), {"detector": _DETECTOR.value, **result})
+def fit_rule(name, source, count, border, seed, use_points):
+    """Fits the rule of a detector on the photos of training identities.
+
+    Args:
+      name: "blazeface" or "mtcnn".
+      source, count, seed: see `training_photos`.
+      border, use_points: see `samples`.
+
+    Returns:
+      Two lines: what was found, with the median error of dx, dy, f; and the `Rule`.
+    """
+    pictures = training_photos(source, count, seed)
+    features, targets, missed = samples(_BACKENDS[name](), pictures, border, use_points)
+    weights = fit(*with_mirrored(features, targets, _MIRRORED[name] if use_points else ()))
+    left = np.median(np.abs(features @ weights - targets), axis=0)
+    rows = ", ".join(f"({x:.4f}, {y:.4f}, {f:.4f})" for x, y, f in weights)
+    return (
+        f"{len(features)} faces, {missed} missed; median error of dx, dy, f: {left.round(4)}\n"
+        f"Rule(({rows}))"
+    )
+
+
+def measure_rule(name, data, model):
+    """`measure` of a detector by its name, which stands first in the result."""
+    find = _BACKENDS[name]()
+    return {"detector": name, **measure(detection.from_backend(find, _RULES[name]), data, model)}
 
 
 def training_photos(source, count, seed):
@@ -227,7 +219,3 @@ def test_pictures(data):
                 record["poses"][index],
                 record["boxes"][index],
             )
-
-
-if __name__ == "__main__":
-    command.run(main)

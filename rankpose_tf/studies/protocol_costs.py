@@ -19,7 +19,6 @@ _TIGHT_BOXES = {
     "pt2d_visible": "hidden points left out",
     "pt2d": "hidden points at -1 taken for points",
 }
-_BEGIN, _END = "<!-- costs -->\n", "<!-- end of costs -->\n"
 # SciPy's letters for the order of turns of the transposed rotation; ours is ZYX.
 _ORDERS = {
     "R = Rz Ry Rx, as Hopenet reads BIWI": "XYZ",
@@ -162,7 +161,7 @@ def read_misses(path):
     """Names of the pictures in which a detector found no face.
 
     Args:
-      path: JSON file of `rankpose_tf.studies.detector_rule --out`.
+      path: JSON file of `rankpose_tf.study detector_fit --out`.
 
     Raises:
       RankPoseError: if it is none.
@@ -172,7 +171,7 @@ def read_misses(path):
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RankPoseError(
             f"misses: {str(path)!r} could not be read ({error!r}); pass a file that "
-            "`python -m rankpose_tf.studies.detector_rule --data=... --out=FILE` wrote"
+            "`python -m rankpose_tf.study detector_fit --data=... --out=FILE` wrote"
         ) from error
 
 
@@ -197,23 +196,3 @@ def table(rows, model):
         row = (group, title, str(images), *cells, f"{mean:.2f}", against)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
     return "\n".join(lines) + "\n"
-
-
-def around_table(path):
-    """What stands before and after the table in a page; empty for a new file.
-
-    Raises:
-      RankPoseError: if the file exists without the two marks, or its folder doesn't.
-    """
-    path = pathlib.Path(path)
-    if not path.exists() and path.parent.is_dir():
-        return "", ""
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    before, begin, rest = text.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise RankPoseError(
-            f"out: {str(path)!r} is neither a new file in a folder that exists nor a page with the "
-            f"lines {_BEGIN.strip()} and {_END.strip()}; pass another"
-        )
-    return before + begin, end + after

@@ -91,8 +91,9 @@ def train(
       yaw_limit: train on no view whose yaw is further from 0, degrees; 180 is no limit. Held-out
         views are judged whatever their yaw.
       crop_scale: of evaluation; the smallest of training.
-      augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none. The paper names crop,
-        scale, noise and blur without figures; ours are defaults of `rankpose_tf.train`'s flags.
+      augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none. The paper
+        names crop, scale, noise and blur without figures; ours are defaults of
+        `rankpose_tf.train`'s flags.
       seed: of weights, data order and augmentation.
       mixed_precision: "none", "float16" or "bfloat16". float16 skips a step whose gradients
         overflow, and the step counter with it: a resumed run makes such steps up.

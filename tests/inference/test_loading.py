@@ -209,7 +209,7 @@ def test_threads_of_a_running_tensorflow_stay(small_model):
 
 def test_the_shipped_model_knows_left_from_right_on_real_pictures(shared_data):
     loaded = rankpose_tf.load()
-    # Seen by eye and labelled in tests/core/test_pose.py: turned to their own left, their own right,
+    # Seen by eye and labelled in tests/core/test_pose.py: turned to their own left, own right,
     # chin up, chin down, right ear to the right shoulder, left ear to the left one.
     expected = {
         "image02290": ("yaw", -1),

@@ -138,7 +138,11 @@ def test_figure_4_is_of_the_errors_that_evaluate_finds(small_model, prepared, tm
     content = read(figures.cumulative_error(models=models, data=prepared, out=out))
     assert content["protocol"] == f"{PROTOCOL}; file: another system's crops"
     found = other_systems.match(
-        other_systems.read_angles(folder / "predictions.csv"), other_systems.labels(prepared), True, False, "file"
+        other_systems.read_angles(folder / "predictions.csv"),
+        other_systems.labels(prepared),
+        True,
+        False,
+        "file",
     )[0]
     errors = metrics.absolute_errors(found["true"], found["predicted"])
     for name in models:

@@ -1,7 +1,6 @@
 """The table of what a protocol costs: its rows, its arithmetic, and the page it is written into."""
 
 import json
-import pathlib
 
 import numpy as np
 import pytest
@@ -97,23 +96,6 @@ def test_the_table_has_differences_to_ours_but_none_for_the_angle_of_a_turn():
     ]
 
 
-def test_a_page_keeps_all_but_what_stands_between_the_marks(tmp_path):
-    page = tmp_path / "page.md"
-    assert protocol_costs.around_table(page) == ("", "")
-    page.write_text("above\n<!-- costs -->\nold\n<!-- end of costs -->\nbelow\n")
-    before, after = protocol_costs.around_table(page)
-    assert before + "new\n" + after == page.read_text().replace("old", "new")
-
-
-def test_a_page_without_the_marks_is_refused(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("all that was written\n<!-- costs -->\n")
-    with pytest.raises(RankPoseError, match="out: .*nor a page with the lines"):
-        protocol_costs.around_table(page)
-    with pytest.raises(RankPoseError, match="out: .*folder that exists"):
-        protocol_costs.around_table(tmp_path / "absent" / "page.md")
-
-
 def test_misses_are_read_and_another_file_is_refused(tmp_path):
     path = tmp_path / "mtcnn.json"
     path.write_text(json.dumps({"missed": ["a.jpg"], "wrong_face": []}))
@@ -121,9 +103,3 @@ def test_misses_are_read_and_another_file_is_refused(tmp_path):
     path.write_text("[]")
     with pytest.raises(RankPoseError, match="misses: .*detector_fit"):
         protocol_costs.read_misses(path)
-
-
-def test_the_page_of_protocols_has_the_marks():
-    page = pathlib.Path(__file__).resolve().parents[2] / "docs" / "protocols.md"
-    before, after = protocol_costs.around_table(page)
-    assert before and after

@@ -1,6 +1,7 @@
 """A PredictionService for tests: TF Serving's protocol over TensorFlow's C++ session.
 
-    python -m tests.support.prediction_server --model=DIR/savedmodel/rankpose --port=8500 --rest_port=8501
+    python -m tests.support.prediction_server --model=DIR/savedmodel/rankpose --port=8500 \
+        --rest_port=8501
 
 The protos are the official ones; statuses and messages are those of TF Serving's sources. Like
 TF Serving it takes the highest version, replays the warm-up requests while loading, and does not

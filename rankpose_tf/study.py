@@ -1,0 +1,124 @@
+"""Measures something of a trained model that no other command asks.
+
+    python -m rankpose_tf.study order --model=RUN --data=PREPARED
+    python -m rankpose_tf.study conditions --data=PREPARED --out=conditions.md
+    python -m rankpose_tf.study detector_fit --detector=blazeface --source=300W_LP.zip
+    python -m rankpose_tf.study detector_fit --detector=blazeface --data=PREPARED --model=RUN
+    python -m rankpose_tf.study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
+
+order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
+conditions: what poor light, covers, blur and small faces cost a model.
+detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
+it costs (--data).
+protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
+boxes (pt3d_68), the others are the same pictures with another `prepare --landmarks`.
+"""
+
+import pathlib
+
+from absl import flags
+
+from rankpose_tf.core import command, files
+from rankpose_tf.core.errors import RankPoseError
+
+_MODEL = flags.DEFINE_string(
+    "model", "", "Workdir or .keras file; the model of the package if not given."
+)
+_DATA = flags.DEFINE_list("data", [], "Folders made by rankpose_tf.prepare.")
+_OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
+_VALIDATION_IDENTITIES = flags.DEFINE_integer(
+    "validation_identities", 200, "order: how many the model's training held out.", lower_bound=1
+)
+_MISSES = flags.DEFINE_list("misses", [], "protocol_costs: files of detector_fit --out.")
+_DETECTOR = flags.DEFINE_enum(
+    "detector", "blazeface", ("blazeface", "mtcnn"), "detector_fit: which to take."
+)
+_SOURCE = flags.DEFINE_string(
+    "source", "", "detector_fit: folder or zip in 300W-LP's layout, to fit on the photos of."
+)
+_PICTURES = flags.DEFINE_integer("pictures", 1500, "detector_fit: how many to fit on.", 20)
+_BORDER = flags.DEFINE_float(
+    "border", 0.25, "detector_fit: black around them, share of the longer side.", 0.0
+)
+_SEED = flags.DEFINE_integer("seed", 0, "detector_fit: chooses the pictures to fit on.")
+_POINTS = flags.DEFINE_boolean(
+    "points", True, "detector_fit: use the detector's points; else the box alone."
+)
+
+
+def main(argv):
+    out = files.new_file("out", _OUT.value) if _OUT.value else None
+    text, result = _STUDIES[argv[1]]()
+    print(text)
+    if out and result is not None:
+        files.write_json(out, result)
+    elif out:
+        files.write_text(out, text)
+    if out:
+        print(f"\n{out}")
+
+
+def _order():
+    from rankpose_tf.studies import pair_order
+
+    _require("model", "data")
+    result = pair_order.measure(_MODEL.value, _DATA.value[0], _VALIDATION_IDENTITIES.value)
+    return pair_order.table(result), result
+
+
+def _conditions():
+    from rankpose_tf.studies import conditions
+
+    _require("data")
+    return conditions.table(conditions.measure(_model(), _DATA.value[0])), None
+
+
+def _detector_fit():
+    from rankpose_tf.studies import detector_rule
+
+    if bool(_SOURCE.value) == bool(_DATA.value):
+        raise RankPoseError("source, data: pass one: --source to fit, or --data to measure")
+    if _SOURCE.value:
+        text = detector_rule.fit_rule(
+            _DETECTOR.value,
+            _SOURCE.value,
+            _PICTURES.value,
+            _BORDER.value,
+            _SEED.value,
+            _POINTS.value,
+        )
+        return text, None
+    result = detector_rule.measure_rule(_DETECTOR.value, _DATA.value[0], _model())
+    return "\n".join(f"{name}: {value}" for name, value in result.items()), result
+
+
+def _protocol_costs():
+    from rankpose_tf.studies import protocol_costs
+
+    _require("data")
+    rows = protocol_costs.measure(_model(), _DATA.value, _MISSES.value)
+    return protocol_costs.table(rows, pathlib.Path(_model()).name), None
+
+
+_STUDIES = {
+    "order": _order,
+    "conditions": _conditions,
+    "detector_fit": _detector_fit,
+    "protocol_costs": _protocol_costs,
+}
+
+
+def _model():
+    from rankpose_tf.models import shipped
+
+    return _MODEL.value or shipped.path()
+
+
+def _require(*names):
+    missing = [f"--{name}=PATH" for name in names if not flags.FLAGS[name].value]
+    if missing:
+        raise RankPoseError(f"flags: pass {', '.join(missing)}")
+
+
+if __name__ == "__main__":
+    command.run(main, commands=tuple(_STUDIES))
