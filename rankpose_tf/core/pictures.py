@@ -28,6 +28,14 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
 _NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF or JPEG 2000"
 
+# What the face sets hold.
+_JPEG_OR_PNG = (".jpg", ".jpeg", ".png")
+
+
+def is_jpeg_or_png(name):
+    """Whether a name ends like a picture of the face sets."""
+    return name.lower().endswith(_JPEG_OR_PNG)
+
 
 class PictureError(RankPoseError):
     """A picture that can't be read.

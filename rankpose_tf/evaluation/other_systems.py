@@ -24,12 +24,12 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
+from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation import run as evaluation
-from rankpose_tf.preparation import sources
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
 _MISSING = "no prediction in the file"
@@ -241,7 +241,7 @@ def _ends(name):
     return [
         end
         for tail in tails
-        for end in (tail, tail.rpartition(".")[0] if sources.is_picture(tail) else tail)
+        for end in (tail, tail.rpartition(".")[0] if pictures.is_jpeg_or_png(tail) else tail)
     ]
 
 

@@ -14,8 +14,8 @@ import pathlib
 
 import numpy as np
 
+from rankpose_tf.core.boxes import overlaps
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction.tracking import overlaps
 
 SIZE = 128
 # Eye on the picture's left, on its right, nose, mouth, ear on the picture's left, on its right.

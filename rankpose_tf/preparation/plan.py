@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import pathlib
 
+from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.preparation import aflw2000, biwi, biwi_boxes, manifest, sources, w300lp
 
@@ -161,7 +162,7 @@ def _stamps(path, kind):
         stamps = {
             name: stamp
             for name, stamp in stamps.items()
-            if sources.is_picture(name) or name.lower().endswith(".mat")
+            if pictures.is_jpeg_or_png(name) or name.lower().endswith(".mat")
         }
         if kind == "auto":
             kind = "aflw2000" if aflw2000.is_layout(source, stamps) else "w300lp"

@@ -30,8 +30,6 @@ NO_FACE = "no face found by MTCNN"
 TOO_FEW_VIEWS = "too few views"
 HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
-
 _JPEG = b"\xff\xd8\xff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Half a turn, and what float32 adds to pi.
@@ -179,11 +177,6 @@ def file_stamp(path):
 def fingerprint(*parts):
     """Hash of a source's stamps and options; another one means another data set."""
     return hashlib.md5(repr(parts).encode(), usedforsecurity=False).hexdigest()
-
-
-def is_picture(name):
-    """Whether a name ends like a picture that the face sets contain."""
-    return name.lower().endswith(PICTURE_SUFFIXES)
 
 
 def read_picture(source, name):

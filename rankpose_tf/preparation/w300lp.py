@@ -12,6 +12,7 @@ import re
 
 import numpy as np
 
+from rankpose_tf.core import pictures
 from rankpose_tf.data import records
 from rankpose_tf.preparation import sources
 
@@ -56,7 +57,7 @@ def pictures_with_labels(names):
     """
     labels = {name[:-4]: name for name in names if name.lower().endswith(".mat")}
     listed, skipped = [], []
-    for name in sorted(filter(sources.is_picture, names)):
+    for name in sorted(filter(pictures.is_jpeg_or_png, names)):
         if any(part in _OTHER_FOLDERS for part in name.split("/")[:-1]):
             continue
         label = labels.get(name.rpartition(".")[0])

@@ -1,6 +1,6 @@
 """Clients of the exported model in TF Serving: gRPC and REST, with the same methods.
 
-    from rankpose_tf.serving_client import GrpcClient
+    from rankpose_tf.serving import GrpcClient
 
     with GrpcClient("localhost:8500") as client:
         for pose in client.predict(["face.jpg"]):

@@ -4,7 +4,8 @@ The weights for `rankpose_tf.inference.detection` are fitted on view 0 (the phot
 identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
 black border of a quarter of their side first; most detectors look for a face with surroundings.
 `measure` finds the faces of a prepared test set, takes `detection.main_face` of each picture
-(chosen without a look at the labels) and scores the model on its box and on the landmark box of the same
+(chosen without a look at the labels) and scores the model on its box and on the landmark box of
+the same
 pictures. A picture without a face is a miss; one whose box overlaps the landmark square by less
 than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
 """
@@ -13,12 +14,11 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf.core import crop
+from rankpose_tf.core import boxes, crop
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection
-from rankpose_tf.prediction import tracking
 from rankpose_tf.preparation import sources, w300lp
 
 _BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
@@ -181,7 +181,7 @@ def measure(detector, data, model):
             missed.append(name)
             continue
         box = detection.main_face(found, image.shape[1], image.shape[0]).box
-        if tracking.overlaps([box], [crop.square_around(truth, 1.0)])[0, 0] < _WRONG_FACE_OVERLAP:
+        if boxes.overlaps([box], [crop.square_around(truth, 1.0)])[0, 0] < _WRONG_FACE_OVERLAP:
             wrong.append(name)
             continue
         squares = [crop.square_around(chosen, description["crop_scale"]) for chosen in (box, truth)]

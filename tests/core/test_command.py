@@ -11,7 +11,7 @@ from rankpose_tf.core import files
 
 def run(body, *arguments, commands=()):
     program = (
-        "from rankpose_tf import command\n"
+        "from rankpose_tf.core import command\n"
         "from rankpose_tf.core.errors import RankPoseError\n"
         f"def main(argv):\n    {body}\n"
         f"command.run(main, commands={commands!r})\n"

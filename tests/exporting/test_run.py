@@ -162,7 +162,9 @@ def test_a_disk_that_fills_up_is_one_sentence_and_leaves_nothing(small_model, tm
     program = (
         "import resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from rankpose_tf import command, export, exporting\n"
+        "from rankpose_tf import export\n"
+        "from rankpose_tf.core import command\n"
+        "from rankpose_tf.exporting import run as exporting\n"
         "plan = exporting.plan\n"
         "def full_from_now_on(*arguments):\n"
         f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"

@@ -1,7 +1,7 @@
 """The clients of TF Serving, against a server that speaks its protocol on loopback.
 
 Most tests ask a stand-in whose yaw is the number that the "picture" spells, so that every answer
-is known; the exported model behind the same server is in test_prediction_server.py.
+is known; the exported model behind the same server is in test_against_server.py.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""What the gRPC client alone does; test_serving_client.py has what both do."""
+"""What the gRPC client alone does; test_client.py has what both do."""
 
 import sys
 

@@ -80,9 +80,9 @@ def test_service_methods_have_the_official_names():
 def test_neither_client_imports_tensorflow():
     program = (
         "import sys\n"
-        "from rankpose_tf import serving_client\n"
-        "serving_client.RestClient('localhost:1')\n"
-        "serving_client.GrpcClient('localhost:1').close()\n"
+        "from rankpose_tf import serving\n"
+        "serving.RestClient('localhost:1')\n"
+        "serving.GrpcClient('localhost:1').close()\n"
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0

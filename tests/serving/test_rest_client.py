@@ -1,4 +1,4 @@
-"""What the REST client alone does; test_serving_client.py has what both do."""
+"""What the REST client alone does; test_client.py has what both do."""
 
 import http.server
 import json
