@@ -59,8 +59,9 @@ _RECIPE = [
     flags.DEFINE_integer("pairs_per_identity", 5, "Pairs of each identity an epoch.", 1),
     flags.DEFINE_integer("steps_per_epoch", 0, "Steps an epoch; 0 follows the data.", 0),
     flags.DEFINE_enum(
-        "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or any two faces."
+        "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or two faces."
     ),
+    flags.DEFINE_integer("photo_epochs", 0, "Last epochs on photos alone, without ranking.", 0),
     flags.DEFINE_float(
         "first_view_probability", 0.0, "Pairs made to have the identity's photo, STEM_0.", 0.0, 1.0
     ),
@@ -84,6 +85,7 @@ _RECIPE = [
 ]
 
 _AUGMENTATION = [
+    flags.DEFINE_float("crop_scale_min", 0.0, "Smallest in training; 0 is crop_scale.", 0.0),
     flags.DEFINE_float("crop_scale_max", 1.6, "Largest crop scale in training.", 0.1),
     flags.DEFINE_float("scale_probability", 1.0, "Random scale, once a pair.", 0.0, 1.0),
     flags.DEFINE_float("crop_probability", 0.5, "Random crop: a moved square.", 0.0, 1.0),
@@ -103,6 +105,8 @@ _AUGMENTATION = [
     flags.DEFINE_float("grey_probability", 0.0, "Take colour away.", 0.0, 1.0),
     flags.DEFINE_float("erase_probability", 0.0, "Cover a rectangle.", 0.0, 1.0),
     flags.DEFINE_float("erase_area", 0.3, "Largest, share of the view.", 0.02, 1.0),
+    flags.DEFINE_float("dark_probability", 0.0, "Take light away.", 0.0, 1.0),
+    flags.DEFINE_float("least_light", 0.0625, "Share of it that stays at least.", 0.001, 1.0),
 ]
 
 _CHECKPOINT_STEPS = flags.DEFINE_integer(

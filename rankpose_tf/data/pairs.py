@@ -159,6 +159,7 @@ def training_pairs(
       yaw_limit: leave out views whose yaw is further from 0, degrees; 180 is no limit.
       pairs: "identity": two views of one. "any": the second is of another identity, the one that
         follows in the round; the identities are those of "identity", each first once a round.
+        "photos": as "any", of the first view of each alone, so each of those twice a round.
       first_view_probability: share of the pairs that are made to have the identity's first view,
         see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
@@ -192,7 +193,7 @@ def training_pairs(
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
         if any_two:
-            views = two_faces.draw_views(serialized, seeds[0], usable)
+            views = two_faces.draw_views(serialized, seeds[0], usable, first=pairs == "photos")
         else:
             record = records.parse_identity(serialized)
             chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
@@ -204,8 +205,8 @@ def training_pairs(
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
     positions = tf.data.Dataset.counter(start_step * batch_size)
-    pairs = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
-    return _ordered(pairs.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
+    drawn = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
+    return _ordered(drawn.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
 
 
 def _shuffle(values, seed):
@@ -224,12 +225,14 @@ def _ordered(dataset):
 
 
 def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
-                     crop_scale=1.4):
+                     crop_scale=1.4, photos=False):
     """Every usable view of the held-out identities exactly twice, each beside the next one.
 
     Errors averaged over these pairs are therefore the errors averaged over the views.
 
-    Args: as for `training_pairs`; nothing is augmented.
+    Args:
+      photos: the first view of each identity alone, beside itself.
+      The others as for `training_pairs`; nothing is augmented.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
@@ -237,6 +240,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     def neighbours(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)
+        usable = usable[:1] if photos else usable
         chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
         return tf.data.Dataset.from_tensor_slices(
             tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
@@ -250,7 +254,8 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
     table = records.read_identity_table(directory)
-    count = count_held_out_views(table, threshold, filter_angles)
+    views_of_each = _usable_counts(table, threshold, filter_angles, held_out=True)
+    count = len(views_of_each) if photos else sum(views_of_each)
     pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
     pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

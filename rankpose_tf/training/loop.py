@@ -10,6 +10,7 @@ import pathlib
 import statistics
 import sys
 import time
+import typing
 
 import keras
 import tensorflow as tf
@@ -53,6 +54,7 @@ def train(
     pairs_per_identity=5,
     steps_per_epoch=0,
     pairs="identity",
+    photo_epochs=0,
     first_view_probability=0.0,
     training_identities=0,
     validation_identities=200,
@@ -83,6 +85,9 @@ def train(
       epochs: of `pairs_per_identity` pairs of every identity each.
       steps_per_epoch: overrides the length of an epoch; 0 follows the data.
       pairs: who is in a pair, see `data.pairs.training_pairs`. Held-out pairs are of one identity.
+      photo_epochs: last epochs of the run, which train on photos, the first views of identities,
+        alone: two of two identities in the place of a pair, with regression alone, weighted as
+        before. Held-out photos choose the best of these epochs.
       first_view_probability: share of the pairs that are made to have the photo that an identity's
         views were rendered from, see `data.two_views.draw`.
       training_identities: how many to train on, see `data.pairs.choose_identities`; 0 is all.
@@ -106,6 +111,11 @@ def train(
     Raises:
       RankPoseError: for values that can't be trained with, or a loss that is not finite.
     """
+    if photo_epochs > (epochs if beta > 0 else 0):
+        raise RankPoseError(
+            f"photo_epochs: expected at most {epochs}, the epochs, and 0 where beta is 0, "
+            f"received {photo_epochs} with beta {beta}"
+        )
     workdir = pathlib.Path(workdir)
     shape = _compact_shape(tower, compact_width, compact_depth)
     terms = {
@@ -126,6 +136,7 @@ def train(
         "beta": beta,
         **terms,
         "pairs": pairs,
+        "photo_epochs": photo_epochs,
         "first_view_probability": first_view_probability,
         "training_set": records.read_description(data)["protocol_set"],
         "seed": seed,
@@ -145,12 +156,10 @@ def train(
         )
         siamese = towers.build_siamese(network, input_size)
         schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * epoch_steps)
-        siamese.compile(
-            keras.optimizers.Adam(schedule, use_ema=ema_decay > 0, ema_momentum=ema_decay),
-            losses.RankPoseLoss(beta, **terms),
-            metrics=losses.training_metrics(**terms),
-            jit_compile=jit_compile,
+        optimizer = keras.optimizers.Adam(
+            schedule, use_ema=ema_decay > 0, ema_momentum=ema_decay
         )
+        _compile(siamese, optimizer, beta, terms, jit_compile)
     crops = {
         "input_size": input_size,
         "batch_size": batch_size,
@@ -165,27 +174,41 @@ def train(
         round_length=identities,
         chosen=chosen,
         yaw_limit=yaw_limit,
-        pairs=pairs,
-        first_view_probability=first_view_probability,
         augmentation=augmentation,
         **crops,
     )
-    validation = pair_streams.validation_pairs(data, **crops) if validation_identities else None
+    of_pairs = functools.partial(
+        stream, pairs=pairs, first_view_probability=first_view_probability
+    )
+    stages = [
+        _Stage(epochs - photo_epochs, of_pairs, photos=False),
+        _Stage(epochs, functools.partial(stream, pairs="photos"), photos=True),
+    ]
+    last_stage = epochs - photo_epochs if photo_epochs else 0
     step = int(siamese.optimizer.iterations)
     logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
     history = callbacks.History(workdir, 2 * batch_size, finished_epochs=step // epoch_steps)
     hooks = [
         callbacks.StopOnNotFinite(),
         history,
-        callbacks.SaveBest(workdir, about, history.rows),
+        callbacks.SaveBest(workdir, about, history.rows, last_stage),
         callbacks.SaveLast(workdir, checkpoint_steps),
         keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
-        callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
+        callbacks.TrainingPictures(workdir / "logs" / "pictures", of_pairs),
     ]
     if callbacks.averages_weights(siamese):
         hooks.append(keras.callbacks.SwapEMAWeights())
-    _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks)
-    result = _result(siamese, history.rows, about, identities)
+    for stage in stages:
+        if int(siamese.optimizer.iterations) >= stage.until * epoch_steps:
+            continue
+        if stage.photos:
+            _compile(siamese, siamese.optimizer, beta, terms, jit_compile, ranking=False)
+        validation = None
+        if validation_identities:
+            validation = pair_streams.validation_pairs(data, photos=stage.photos, **crops)
+        siamese = _fit(workdir, siamese, stage, validation, epoch_steps, epochs, hooks)
+    rows = callbacks.of_last_stage(history.rows, last_stage)
+    result = _result(siamese, history.rows, rows, about, identities)
     if validation_identities:
         result["held_out"] = held_out.errors(
             workdir, data, threshold, filter_angles=filter_angles, batch_size=batch_size
@@ -240,16 +263,45 @@ def _split(data, validation_identities, training_identities, filter_angles, yaw_
     return threshold, chosen, len(chosen)
 
 
-def _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks):
-    """Fits up to the last epoch: what is left of a begun one, then the whole ones."""
+class _Stage(typing.NamedTuple):
+    """Epochs of a run that train alike.
+
+    Attributes:
+      until: the run's epoch that the stage ends with.
+      stream: makes its training pairs.
+      photos: whether they are two photos of two faces, whose order is not trained.
+    """
+
+    until: int
+    stream: typing.Callable
+    photos: bool
+
+
+def _compile(siamese, optimizer, beta, terms, jit_compile, ranking=True):
+    """Compiles with an optimizer, which keeps its state; without ranking, regression costs beta."""
+    siamese.compile(
+        optimizer,
+        losses.RankPoseLoss(beta if ranking else 1.0, **terms),
+        loss_weights=None if ranking else [beta],
+        metrics=losses.training_metrics(**terms),
+        jit_compile=jit_compile,
+    )
+
+
+def _fit(workdir, siamese, stage, validation, epoch_steps, epochs, hooks):
+    """Fits up to a stage's last epoch: what is left of a begun one, then the whole ones.
+
+    Returns:
+      The model, which is another one where averaged weights were put aside.
+    """
     verbose = 1 if sys.stdout.isatty() else 2
     step = int(siamese.optimizer.iterations)
-    while step < epochs * epoch_steps:
+    while step < stage.until * epoch_steps:
         epoch, done = divmod(step, epoch_steps)
-        last = epoch + 1 if done else epochs
+        last = epoch + 1 if done else stage.until
         try:
             siamese.fit(
-                stream(start_step=step),
+                stage.stream(start_step=step),
                 initial_epoch=epoch,
                 epochs=last,
                 steps_per_epoch=epoch_steps - done,
@@ -267,11 +319,12 @@ def _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks):
         if callbacks.averages_weights(siamese) and last < epochs:
             # Keras ends a fit with the averages as weights; the others are in the checkpoint.
             siamese = resume(workdir)
+    return siamese
 
 
-def _result(siamese, rows, about, identities):
-    """The best epoch's figures, and what the run cost."""
-    best = min(rows, key=lambda row: row.get(callbacks.MONITORED, -row["epoch"]))
+def _result(siamese, rows, compared, about, identities):
+    """The best figures of the epochs that are compared, and what the run cost."""
+    best = min(compared, key=lambda row: row.get(callbacks.MONITORED, -row["epoch"]))
     seconds = sum(row["seconds"] for row in rows)
     return {
         **about,
