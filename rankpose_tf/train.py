@@ -47,9 +47,6 @@ _RECIPE = [
     flags.DEFINE_boolean(
         "gimbal_weighting", False, "Weigh pitch and roll less the further a head is turned."
     ),
-    flags.DEFINE_float(
-        "difference_weight", 0.0, "Adds the error of the difference between the views.", 0.0
-    ),
     flags.DEFINE_float("learning_rate", 1e-3, "Adam's first; one cosine decay to 0.", 0.0),
     flags.DEFINE_float(
         "ema_decay", 0.0, "Keep the running average of the weights, such as 0.999.", 0.0, 0.999999

@@ -37,27 +37,6 @@ def regression_loss(pose_true, pose_pred, weights=1.0, huber=None):
     return tf.reduce_sum(weights * _cost(pose_true - pose_pred, huber), axis=(1, 2))
 
 
-def difference_loss(pose_true, pose_pred, weights=1.0, huber=None):
-    """Squared error of how far the head turned between the views of a pair; ours.
-
-    ||(t_i2 - t_i1) - (y_i2 - y_i1)||^2
-
-    Views rendered from one photo share the error of the pose that was fitted to it; their
-    difference was set by the renderer and has none.
-
-    Args:
-      pose_true: (B, 2, 3) labels.
-      pose_pred: (B, 2, 3) predictions, same unit.
-      weights: (B, 3) of what each angle's error costs; or a number.
-      huber: as in `regression_loss`.
-
-    Returns:
-      (B,), the unit squared: summed over angles.
-    """
-    error = (pose_true[:, 1] - pose_true[:, 0]) - (pose_pred[:, 1] - pose_pred[:, 0])
-    return tf.reduce_sum(weights * _cost(error, huber), axis=1)
-
-
 def _cost(error, huber):
     """Square of an error, or beyond `huber` the square's tangent."""
     if huber is None:
@@ -114,7 +93,6 @@ def loss_terms(
     regression="squared",
     huber_degrees=10.0,
     gimbal_weighting=False,
-    difference_weight=0.0,
 ):
     """Both terms of the loss in the unit it is computed in.
 
@@ -126,7 +104,6 @@ def loss_terms(
       huber_degrees: error from which "huber" grows linearly, in degrees whatever the unit.
       gimbal_weighting: weight pitch and roll by `gimbal_weights`; their order by the weight of
         the view that is turned further.
-      difference_weight: of `difference_loss`, which is added to the regression.
 
     Returns:
       Regression and ranking, (B,) each.
@@ -137,8 +114,6 @@ def loss_terms(
     weights = gimbal_weights(pose_true) if gimbal_weighting else tf.ones_like(pose_true)
     of_pair = tf.reduce_min(weights, axis=1)
     regression = regression_loss(true, pred, tf.square(weights), huber)
-    if difference_weight:
-        regression += difference_weight * difference_loss(true, pred, tf.square(of_pair), huber)
     return regression, ranking_loss(true, pred, of_pair)
 
 
@@ -168,11 +143,11 @@ class RankPoseLoss(keras.losses.Loss):
 
     Args:
       beta: weight of the regression loss, 0 to 1; 1 is regression alone.
-      loss_unit, regression, huber_degrees, gimbal_weighting, difference_weight: see `loss_terms`.
+      loss_unit, regression, huber_degrees, gimbal_weighting: see `loss_terms`.
 
     Raises:
-      RankPoseError: for a beta outside 0..1, a huber_degrees that is not above 0, a negative
-        difference_weight, or an unknown name.
+      RankPoseError: for a beta outside 0..1, a huber_degrees that is not above 0, or an
+        unknown name.
     """
 
     def __init__(
@@ -182,7 +157,6 @@ class RankPoseLoss(keras.losses.Loss):
         regression="squared",
         huber_degrees=10.0,
         gimbal_weighting=False,
-        difference_weight=0.0,
         name="rankpose_loss",
         **kwargs,
     ):
@@ -191,10 +165,6 @@ class RankPoseLoss(keras.losses.Loss):
             raise RankPoseError(f"beta: expected a number from 0 to 1, received {beta}")
         if not huber_degrees > 0.0:
             raise RankPoseError(f"huber_degrees: expected more than 0, received {huber_degrees}")
-        if not difference_weight >= 0.0:
-            raise RankPoseError(
-                f"difference_weight: expected 0 or more, received {difference_weight}"
-            )
         for argument, value, names in (
             ("loss_unit", loss_unit, LOSS_UNITS),
             ("regression", regression, REGRESSIONS),
@@ -209,7 +179,6 @@ class RankPoseLoss(keras.losses.Loss):
             "regression": regression,
             "huber_degrees": huber_degrees,
             "gimbal_weighting": gimbal_weighting,
-            "difference_weight": difference_weight,
         }
 
     def call(self, pose_true, pose_pred):

@@ -186,44 +186,11 @@ def test_gimbal_weighting_ranks_pitch_and_roll_by_the_view_turned_further():
     np.testing.assert_allclose(weighted, expected, rtol=1e-5)
 
 
-def test_difference_loss_is_the_squared_error_of_how_far_the_head_turned():
-    found = losses.difference_loss(pair(0.1, 0.4), pair(0.3, 0.2))
-    np.testing.assert_allclose(found, [3 * (0.3 - -0.1) ** 2], rtol=1e-5)
-    bound = losses.difference_loss(pair(0.1, 0.4), pair(0.3, 0.2), huber=0.1)
-    np.testing.assert_allclose(bound, [3 * 0.1 * (2 * 0.4 - 0.1)], rtol=1e-5)
-
-
-def test_an_error_that_both_views_share_costs_no_difference(random_pairs):
-    truth, _ = random_pairs
-    shared = np.random.default_rng(1).normal(size=(6, 1, 3)).astype(np.float32)
-    np.testing.assert_allclose(losses.difference_loss(truth, truth + shared), 0, atol=1e-10)
-
-
-def test_the_difference_is_added_to_the_regression_with_its_weight(random_pairs):
-    truth, predicted = random_pairs
-    found, order = losses.loss_terms(truth, predicted, difference_weight=0.5)
-    expected = losses.regression_loss(truth, predicted)
-    expected += 0.5 * losses.difference_loss(truth, predicted)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    np.testing.assert_allclose(order, losses.ranking_loss(truth, predicted), rtol=1e-6)
-
-
-def test_gimbal_weighting_weighs_a_difference_by_the_view_turned_further():
-    truth = np.zeros((1, 2, 3), np.float32)
-    truth[0, :, 0] = np.radians([60, 0])
-    shifted = truth + np.float32([[[0, 0, 0], [0.1, 0.2, 0.3]]])
-    terms = {"gimbal_weighting": True}
-    without, _ = losses.loss_terms(truth, shifted, **terms)
-    found, _ = losses.loss_terms(truth, shifted, difference_weight=1.0, **terms)
-    quarter = np.cos(np.radians(60)) ** 2
-    np.testing.assert_allclose(found - without, 0.1**2 + quarter * (0.2**2 + 0.3**2), rtol=1e-4)
-
-
 def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs):
     truth, predicted = random_pairs
     terms = {
         "loss_unit": "degrees", "regression": "huber", "huber_degrees": 5.0,
-        "gimbal_weighting": True, "difference_weight": 0.5,
+        "gimbal_weighting": True,
     }
     loss = losses.RankPoseLoss(0.25, **terms)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))
@@ -244,8 +211,7 @@ def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs
     [({"beta": 1.5}, "beta: expected a number from 0 to 1, received 1.5"),
      ({"loss_unit": "gradians"}, "loss_unit: expected one of radians, degrees"),
      ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'"),
-     ({"huber_degrees": 0.0}, "huber_degrees: expected more than 0, received 0.0"),
-     ({"difference_weight": -1.0}, "difference_weight: expected 0 or more, received -1.0")],
+     ({"huber_degrees": 0.0}, "huber_degrees: expected more than 0, received 0.0")],
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(RankPoseError, match=message):
