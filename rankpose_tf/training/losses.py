@@ -16,8 +16,8 @@ LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}
 REGRESSIONS = ("squared", "huber")
 
 
-def regression_loss(pose_true, pose_pred, weights=1.0, huber=None):
-    """Squared error of both views, equation (4); weights and Huber's bound are ours.
+def regression_loss(pose_true, pose_pred, huber=None):
+    """Squared error of both views, equation (4); Huber's bound is ours.
 
     ||t_i1 - y_i1||^2 + ||t_i2 - y_i2||^2
 
@@ -27,14 +27,12 @@ def regression_loss(pose_true, pose_pred, weights=1.0, huber=None):
     Args:
       pose_true: (B, 2, 3) labels.
       pose_pred: (B, 2, 3) predictions, same unit.
-      weights: (B, 2, 3) of what each angle's error costs, such as the square of
-        `gimbal_weights`; or a number.
       huber: error from which the cost grows linearly, same unit; None for no bound.
 
     Returns:
       (B,), the unit squared: summed over views and angles.
     """
-    return tf.reduce_sum(weights * _cost(pose_true - pose_pred, huber), axis=(1, 2))
+    return tf.reduce_sum(_cost(pose_true - pose_pred, huber), axis=(1, 2))
 
 
 def _cost(error, huber):
@@ -45,27 +43,7 @@ def _cost(error, huber):
     return tf.where(size <= huber, tf.square(error), huber * (2.0 * size - huber))
 
 
-def gimbal_weights(pose_true):
-    """1 for yaw, cos(yaw) for pitch and roll: what these two still tell of a turned head.
-
-    For R = Rx(pitch) Ry(yaw) Rz(roll), a small change turns the head by an angle ds with
-    ds^2 = dyaw^2 + dpitch^2 + droll^2 - 2 sin(yaw) dpitch droll. At a yaw of 90 degrees
-    pitch and roll turn about one axis: ds^2 holds their difference alone, and a picture can't
-    tell which of the two it shows. The turn that a change of one leaves, when the other is free
-    to make up for it, is the minimum over droll, at droll = sin(yaw) dpitch: cos(yaw)^2 dpitch^2.
-
-    Args:
-      pose_true: (B, 2, 3) labels, radians.
-
-    Returns:
-      (B, 2, 3), 0..1; errors in proportion to the angle are weighted with it, squares with its
-      square.
-    """
-    turn = tf.abs(tf.cos(pose_true[..., :1]))
-    return tf.concat([tf.ones_like(turn), turn, turn], axis=-1)
-
-
-def ranking_loss(pose_true, pose_pred, weights=1.0):
+def ranking_loss(pose_true, pose_pred):
     """Penalty on pairs in the wrong order, equation (5).
 
     sum_d max(0, -sgn(t_i2d - t_i1d) * (y_i2d - y_i1d))
@@ -76,23 +54,16 @@ def ranking_loss(pose_true, pose_pred, weights=1.0):
     Args:
       pose_true: (B, 2, 3) labels.
       pose_pred: (B, 2, 3) predictions, same unit.
-      weights: (B, 3) of what each angle's wrong order costs; or a number.
 
     Returns:
       (B,), same unit: summed over angles.
     """
     order = tf.sign(pose_true[:, 1] - pose_true[:, 0])
-    wrong = tf.nn.relu(-order * (pose_pred[:, 1] - pose_pred[:, 0]))
-    return tf.reduce_sum(weights * wrong, axis=1)
+    return tf.reduce_sum(tf.nn.relu(-order * (pose_pred[:, 1] - pose_pred[:, 0])), axis=1)
 
 
 def loss_terms(
-    pose_true,
-    pose_pred,
-    loss_unit="radians",
-    regression="squared",
-    huber_degrees=10.0,
-    gimbal_weighting=False,
+    pose_true, pose_pred, loss_unit="radians", regression="squared", huber_degrees=10.0
 ):
     """Both terms of the loss in the unit it is computed in.
 
@@ -102,8 +73,6 @@ def loss_terms(
       loss_unit: "radians" or "degrees".
       regression: "squared", equation (4), or "huber".
       huber_degrees: error from which "huber" grows linearly, in degrees whatever the unit.
-      gimbal_weighting: weight pitch and roll by `gimbal_weights`; their order by the weight of
-        the view that is turned further.
 
     Returns:
       Regression and ranking, (B,) each.
@@ -111,10 +80,7 @@ def loss_terms(
     unit = LOSS_UNITS[loss_unit]
     huber = np.radians(huber_degrees) * unit if regression == "huber" else None
     true, pred = pose_true * unit, pose_pred * unit
-    weights = gimbal_weights(pose_true) if gimbal_weighting else tf.ones_like(pose_true)
-    of_pair = tf.reduce_min(weights, axis=1)
-    regression = regression_loss(true, pred, tf.square(weights), huber)
-    return regression, ranking_loss(true, pred, of_pair)
+    return regression_loss(true, pred, huber), ranking_loss(true, pred)
 
 
 def combined_loss(pose_true, pose_pred, beta=0.5, **terms):
@@ -143,7 +109,7 @@ class RankPoseLoss(keras.losses.Loss):
 
     Args:
       beta: weight of the regression loss, 0 to 1; 1 is regression alone.
-      loss_unit, regression, huber_degrees, gimbal_weighting: see `loss_terms`.
+      loss_unit, regression, huber_degrees: see `loss_terms`.
 
     Raises:
       RankPoseError: for a beta outside 0..1, a huber_degrees that is not above 0, or an
@@ -156,7 +122,6 @@ class RankPoseLoss(keras.losses.Loss):
         loss_unit="radians",
         regression="squared",
         huber_degrees=10.0,
-        gimbal_weighting=False,
         name="rankpose_loss",
         **kwargs,
     ):
@@ -178,7 +143,6 @@ class RankPoseLoss(keras.losses.Loss):
             "loss_unit": loss_unit,
             "regression": regression,
             "huber_degrees": huber_degrees,
-            "gimbal_weighting": gimbal_weighting,
         }
 
     def call(self, pose_true, pose_pred):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.training import losses
 
@@ -114,9 +113,6 @@ def test_keras_loss_is_the_mean_over_pairs_and_survives_its_config(random_pairs)
     np.testing.assert_allclose(copy(truth, predicted), expected, rtol=1e-5)
 
 
-# Huber and gimbal weighting.
-
-
 def test_huber_is_the_square_up_to_its_bound_and_its_tangent_beyond():
     bound = 0.2
     for error in (-1.0, -0.2, 0.05, 0.2, 0.2001, 3.0):
@@ -142,56 +138,9 @@ def test_the_bound_of_huber_is_in_degrees_in_either_unit(unit):
         np.testing.assert_allclose(found, 3 * cost * scale**2, rtol=1e-4)
 
 
-@pytest.mark.parametrize("yaw", [-89.0, -50.0, 0.0, 30.0, 75.0])
-def test_the_turn_of_a_small_change_is_the_metric_that_the_weights_come_from(yaw):
-    angles = np.radians([yaw, 20.0, -35.0])
-    start = pose.rotation_from_angles(angles)
-    for change in np.random.default_rng(0).normal(size=(20, 3)) * 1e-4:
-        turn = pose.geodesic_distance(start, pose.rotation_from_angles(angles + change))
-        metric = change @ change - 2 * np.sin(angles[0]) * change[1] * change[2]
-        np.testing.assert_allclose(turn**2, metric, rtol=2e-3, atol=1e-13)
-
-
-@pytest.mark.parametrize("yaw", [-80.0, -30.0, 0.0, 60.0])
-def test_the_squared_weight_is_what_an_error_of_pitch_costs_once_roll_makes_up_for_it(yaw):
-    angles, change = np.radians([yaw, 10.0, 5.0]), 1e-3
-    rolls = np.linspace(-1.5 * change, 1.5 * change, 3001)
-    tried = angles + np.stack([0 * rolls, 0 * rolls + change, rolls], axis=1)
-    turns = pose.geodesic_distance(
-        pose.rotation_from_angles(angles), pose.rotation_from_angles(tried)
-    )
-    weights = losses.gimbal_weights(tf.constant(angles, tf.float32)[tf.newaxis, tf.newaxis])
-    np.testing.assert_allclose(
-        np.square(weights[0, 0, 1]), (turns.min() / change) ** 2, rtol=1e-2
-    )
-    assert weights[0, 0, 0] == 1.0 and weights[0, 0, 1] == weights[0, 0, 2]
-
-
-def test_gimbal_weighting_scales_pitch_and_roll_of_turned_views_and_leaves_yaw():
-    truth = np.zeros((1, 2, 3), np.float32)
-    truth[0, :, 0] = np.radians([60, 0])
-    errors = np.float32([[[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]])
-    weighted = losses.RankPoseLoss(1.0, gimbal_weighting=True)(truth, truth + errors)
-    quarter = np.cos(np.radians(60)) ** 2
-    expected = 0.1**2 + quarter * (0.2**2 + 0.3**2) + 0.4**2 + 0.5**2 + 0.6**2
-    np.testing.assert_allclose(weighted, expected, rtol=1e-5)
-
-
-def test_gimbal_weighting_ranks_pitch_and_roll_by_the_view_turned_further():
-    truth = np.float32([[[np.radians(60), 0.1, 0.1], [np.radians(30), 0.2, 0.2]]])
-    swapped = truth[:, ::-1]
-    weighted = losses.RankPoseLoss(0.0, gimbal_weighting=True)(truth, swapped)
-    least = np.cos(np.radians(60))
-    expected = np.radians(60 - 30) + least * (0.1 + 0.1)
-    np.testing.assert_allclose(weighted, expected, rtol=1e-5)
-
-
 def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs):
     truth, predicted = random_pairs
-    terms = {
-        "loss_unit": "degrees", "regression": "huber", "huber_degrees": 5.0,
-        "gimbal_weighting": True,
-    }
+    terms = {"loss_unit": "degrees", "regression": "huber", "huber_degrees": 5.0}
     loss = losses.RankPoseLoss(0.25, **terms)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))
     np.testing.assert_allclose(copy(truth, predicted), loss(truth, predicted), rtol=1e-6)
