@@ -42,8 +42,9 @@ _RECIPE = [
         "beta", 0.5, "Weight of MSE against ranking, eq. (7); 1 is MSE alone.", 0.0, 1.0
     ),
     flags.DEFINE_enum("loss_unit", "radians", list(losses.LOSS_UNITS), "Unit inside the loss."),
-    flags.DEFINE_enum("regression", "squared", losses.REGRESSIONS, "Cost of an error."),
-    flags.DEFINE_float("huber_degrees", 10.0, "Error from which huber grows linearly.", 0.001),
+    flags.DEFINE_enum(
+        "regression", "squared", losses.REGRESSIONS, "Cost of an error; huber: linear beyond 10."
+    ),
     flags.DEFINE_float("learning_rate", 1e-3, "Adam's first; one cosine decay to 0.", 0.0),
     flags.DEFINE_float(
         "ema_decay", 0.0, "Keep the running average of the weights, such as 0.999.", 0.0, 0.999999

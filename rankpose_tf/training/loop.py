@@ -43,7 +43,6 @@ def train(
     beta=0.5,
     loss_unit="radians",
     regression="squared",
-    huber_degrees=10.0,
     learning_rate=1e-3,
     ema_decay=0.0,
     batch_size=128,
@@ -71,7 +70,7 @@ def train(
       data: prepared shards.
       tower, tower_weights, input_size, transform, separate_features: see `towers.build_tower`.
       compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
-      beta, loss_unit, regression, huber_degrees: see `losses.RankPoseLoss`.
+      beta, loss_unit, regression: see `losses.RankPoseLoss`.
       learning_rate: Adam's at the first step; one cosine decay to 0 at the last.
       ema_decay: of a running average of the weights, which is then what is validated and kept in
         best.keras; 0 keeps none. The moving statistics of BatchNormalization, averages over some
@@ -105,11 +104,7 @@ def train(
     """
     workdir = pathlib.Path(workdir)
     shape = _compact_shape(tower, compact_width, compact_depth)
-    terms = {
-        "loss_unit": loss_unit,
-        "regression": regression,
-        "huber_degrees": huber_degrees,
-    }
+    terms = {"loss_unit": loss_unit, "regression": regression}
     about = {
         "rankpose_tf": rankpose_tf.__version__,
         "tower": tower,

@@ -14,6 +14,8 @@ from rankpose_tf.core.errors import RankPoseError
 ANGLES = ("yaw", "pitch", "roll")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}
 REGRESSIONS = ("squared", "huber")
+# Error from which "huber" costs linearly, degrees; no other was tried.
+HUBER_DEGREES = 10.0
 
 
 def regression_loss(pose_true, pose_pred, huber=None):
@@ -62,23 +64,20 @@ def ranking_loss(pose_true, pose_pred):
     return tf.reduce_sum(tf.nn.relu(-order * (pose_pred[:, 1] - pose_pred[:, 0])), axis=1)
 
 
-def loss_terms(
-    pose_true, pose_pred, loss_unit="radians", regression="squared", huber_degrees=10.0
-):
+def loss_terms(pose_true, pose_pred, loss_unit="radians", regression="squared"):
     """Both terms of the loss in the unit it is computed in.
 
     Args:
       pose_true: (B, 2, 3) labels, radians.
       pose_pred: (B, 2, 3) predictions, radians.
       loss_unit: "radians" or "degrees".
-      regression: "squared", equation (4), or "huber".
-      huber_degrees: error from which "huber" grows linearly, in degrees whatever the unit.
+      regression: "squared", equation (4), or "huber", linear from `HUBER_DEGREES` on.
 
     Returns:
       Regression and ranking, (B,) each.
     """
     unit = LOSS_UNITS[loss_unit]
-    huber = np.radians(huber_degrees) * unit if regression == "huber" else None
+    huber = np.radians(HUBER_DEGREES) * unit if regression == "huber" else None
     true, pred = pose_true * unit, pose_pred * unit
     return regression_loss(true, pred, huber), ranking_loss(true, pred)
 
@@ -109,11 +108,10 @@ class RankPoseLoss(keras.losses.Loss):
 
     Args:
       beta: weight of the regression loss, 0 to 1; 1 is regression alone.
-      loss_unit, regression, huber_degrees: see `loss_terms`.
+      loss_unit, regression: see `loss_terms`.
 
     Raises:
-      RankPoseError: for a beta outside 0..1, a huber_degrees that is not above 0, or an
-        unknown name.
+      RankPoseError: for a beta outside 0..1, or an unknown name.
     """
 
     def __init__(
@@ -121,15 +119,12 @@ class RankPoseLoss(keras.losses.Loss):
         beta=0.5,
         loss_unit="radians",
         regression="squared",
-        huber_degrees=10.0,
         name="rankpose_loss",
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
         if not 0.0 <= beta <= 1.0:
             raise RankPoseError(f"beta: expected a number from 0 to 1, received {beta}")
-        if not huber_degrees > 0.0:
-            raise RankPoseError(f"huber_degrees: expected more than 0, received {huber_degrees}")
         for argument, value, names in (
             ("loss_unit", loss_unit, LOSS_UNITS),
             ("regression", regression, REGRESSIONS),
@@ -139,11 +134,7 @@ class RankPoseLoss(keras.losses.Loss):
                     f"{argument}: expected one of {', '.join(names)}, received {value!r}"
                 )
         self.beta = beta
-        self.terms = {
-            "loss_unit": loss_unit,
-            "regression": regression,
-            "huber_degrees": huber_degrees,
-        }
+        self.terms = {"loss_unit": loss_unit, "regression": regression}
 
     def call(self, pose_true, pose_pred):
         return combined_loss(pose_true, pose_pred, self.beta, **self.terms)

@@ -261,7 +261,7 @@ def test_what_can_not_be_trained_with_is_named(prepared, tmp_path, options, mess
 
 
 def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared, tmp_path):
-    terms = {"regression": "huber", "huber_degrees": 7.0}
+    terms = {"regression": "huber", "loss_unit": "degrees"}
     options = {**SMALL, **terms, "steps_per_epoch": 1, "validation_identities": 0}
     result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
     assert terms.items() <= result.items()

@@ -131,16 +131,16 @@ def test_no_error_pulls_harder_than_the_bound_of_huber():
 
 @pytest.mark.parametrize("unit", list(losses.LOSS_UNITS))
 def test_the_bound_of_huber_is_in_degrees_in_either_unit(unit):
-    loss = losses.RankPoseLoss(1.0, unit, regression="huber", huber_degrees=4.0)
+    loss = losses.RankPoseLoss(1.0, unit, regression="huber")
     scale = losses.LOSS_UNITS[unit] / losses.LOSS_UNITS["degrees"]
-    for error, cost in ((3.0, 3.0**2), (10.0, 4.0 * (2 * 10.0 - 4.0))):
+    for error, cost in ((3.0, 3.0**2), (25.0, 10.0 * (2 * 25.0 - 10.0))):
         found = loss(pair(0.0, 0.0), pair(0.0, np.radians(error)))
         np.testing.assert_allclose(found, 3 * cost * scale**2, rtol=1e-4)
 
 
 def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs):
     truth, predicted = random_pairs
-    terms = {"loss_unit": "degrees", "regression": "huber", "huber_degrees": 5.0}
+    terms = {"loss_unit": "degrees", "regression": "huber"}
     loss = losses.RankPoseLoss(0.25, **terms)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))
     np.testing.assert_allclose(copy(truth, predicted), loss(truth, predicted), rtol=1e-6)
@@ -159,8 +159,7 @@ def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs
     ("arguments", "message"),
     [({"beta": 1.5}, "beta: expected a number from 0 to 1, received 1.5"),
      ({"loss_unit": "gradians"}, "loss_unit: expected one of radians, degrees"),
-     ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'"),
-     ({"huber_degrees": 0.0}, "huber_degrees: expected more than 0, received 0.0")],
+     ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'")],
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(RankPoseError, match=message):
