@@ -64,7 +64,6 @@ _RECIPE = [
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0
     ),
     flags.DEFINE_boolean("filter_angles", True, "Leave out views with an angle over 99 degrees."),
-    flags.DEFINE_float("yaw_limit", 180.0, "Train on no view turned further, degrees.", 1.0),
     flags.DEFINE_integer("seed", 0, "Of weights, data order and augmentation."),
     flags.DEFINE_enum(
         "mixed_precision", "none", list(loop.MIXED_PRECISION), "Type the tower computes in."

@@ -54,7 +54,6 @@ def train(
     training_identities=0,
     validation_identities=200,
     filter_angles=True,
-    yaw_limit=180.0,
     crop_scale=1.4,
     augmentation=None,
     seed=0,
@@ -84,8 +83,6 @@ def train(
       training_identities: how many to train on, see `data.pairs.choose_identities`; 0 is all.
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
-      yaw_limit: train on no view whose yaw is further from 0, degrees; 180 is no limit. Held-out
-        views are judged whatever their yaw.
       crop_scale: of evaluation; the smallest of training.
       augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none. The paper
         names crop, scale, noise and blur without figures; ours are defaults of
@@ -121,7 +118,7 @@ def train(
         "seed": seed,
     }
     threshold, chosen, identities = _split(
-        data, validation_identities, training_identities, filter_angles, yaw_limit
+        data, validation_identities, training_identities, filter_angles
     )
     epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
     keras.utils.set_random_seed(seed)
@@ -154,7 +151,6 @@ def train(
         seed=seed,
         round_length=identities,
         chosen=chosen,
-        yaw_limit=yaw_limit,
         pairs=pairs,
         first_view_probability=first_view_probability,
         augmentation=augmentation,
@@ -201,7 +197,7 @@ def _compact_shape(tower, width, depth):
     return {}
 
 
-def _split(data, validation_identities, training_identities, filter_angles, yaw_limit):
+def _split(data, validation_identities, training_identities, filter_angles):
     """The largest held-out hash, the chosen training identities (None: all), and how many train.
 
     Raises:
@@ -209,24 +205,15 @@ def _split(data, validation_identities, training_identities, filter_angles, yaw_
     """
     table = records.read_identity_table(data)
     threshold = pair_streams.held_out_threshold(table, validation_identities)
-    if not yaw_limit > 0:
-        raise RankPoseError(f"yaw_limit: expected degrees above 0, received {yaw_limit}")
-    if yaw_limit < 180:
-        identities = pair_streams.count_identities_within_yaw(
-            data, threshold, filter_angles, yaw_limit
-        )
-    else:
-        identities = pair_streams.count_training_identities(table, threshold, filter_angles)
+    identities = pair_streams.count_training_identities(table, threshold, filter_angles)
     if identities == 0:
         raise RankPoseError(
             f"data: {str(data)!r} holds no identity with two usable views to train on; "
-            "see its dataset.json for what was skipped, or raise --yaw_limit"
+            "see its dataset.json for what was skipped"
         )
     if not training_identities:
         return threshold, None, identities
-    chosen = pair_streams.choose_identities(
-        data, threshold, filter_angles, yaw_limit, training_identities
-    )
+    chosen = pair_streams.choose_identities(data, threshold, filter_angles, training_identities)
     return threshold, chosen, len(chosen)
 
 

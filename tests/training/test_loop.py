@@ -214,16 +214,6 @@ def test_the_compact_towers_shape_is_refused_for_another_tower(prepared, tmp_pat
         loop.train(workdir=tmp_path, data=prepared, **options)
 
 
-def test_a_limit_of_yaw_trains_on_fewer_identities_and_validates_all_views(prepared, tmp_path):
-    options = {**SMALL, "yaw_limit": 20.0, "steps_per_epoch": 2}
-    result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
-    table = records.read_identity_table(prepared)
-    threshold = pairs.held_out_threshold(table, 4)
-    few = pairs.count_identities_within_yaw(prepared, threshold, True, 20.0)
-    assert result["training_identities"] == few < 20
-    assert result["held_out"]["images"] == 4 * 4
-
-
 @pytest.mark.parametrize("choice", [{"pairs": "any"}, {"first_view_probability": 0.75}])
 def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_result(
     prepared, tmp_path, monkeypatch, choice
@@ -250,8 +240,6 @@ def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_
     [
         ({"training_identities": 21}, "training_identities: expected at most 20, .*received 21"),
         ({"training_identities": 1, "pairs": "any"}, "pairs: 'any' needs two"),
-        ({"yaw_limit": 0.01}, "no identity with two usable views .* raise --yaw_limit"),
-        ({"yaw_limit": -5.0}, "yaw_limit: expected degrees above 0, received -5"),
         ({"regression": "cubed"}, "regression: expected one of squared, huber, received 'cubed'"),
     ],
 )
