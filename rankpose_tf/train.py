@@ -37,7 +37,6 @@ _RECIPE = [
         "separate_features", False, "Each angle has a third of the features to itself."
     ),
     flags.DEFINE_float("compact_width", 1.0, "Compact tower: multiplies its channels.", 0.01),
-    flags.DEFINE_integer("compact_depth", 0, "Compact tower: more blocks a stage.", 0),
     flags.DEFINE_float(
         "beta", 0.5, "Weight of MSE against ranking, eq. (7); 1 is MSE alone.", 0.0, 1.0
     ),

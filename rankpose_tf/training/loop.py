@@ -26,8 +26,6 @@ from rankpose_tf.training.workdir import resume
 
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
-_COMPACT_SHAPE = {"compact_width": 1.0, "compact_depth": 0}
-
 
 def train(
     *,
@@ -39,7 +37,6 @@ def train(
     transform="arccos",
     separate_features=False,
     compact_width=1.0,
-    compact_depth=0,
     beta=0.5,
     loss_unit="radians",
     regression="squared",
@@ -68,7 +65,7 @@ def train(
         result.json.
       data: prepared shards.
       tower, tower_weights, input_size, transform, separate_features: see `towers.build_tower`.
-      compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
+      compact_width: of the compact tower, see `compact.compact_features`.
       beta, loss_unit, regression: see `losses.RankPoseLoss`.
       learning_rate: Adam's at the first step; one cosine decay to 0 at the last.
       ema_decay: of a running average of the weights, which is then what is validated and kept in
@@ -100,7 +97,7 @@ def train(
       RankPoseError: for values that can't be trained with, or a loss that is not finite.
     """
     workdir = pathlib.Path(workdir)
-    shape = _compact_shape(tower, compact_width, compact_depth)
+    shape = _compact_shape(tower, compact_width)
     terms = {"loss_unit": loss_unit, "regression": regression}
     about = {
         "rankpose_tf": rankpose_tf.__version__,
@@ -180,19 +177,18 @@ def train(
     return result
 
 
-def _compact_shape(tower, width, depth):
+def _compact_shape(tower, width):
     """Arguments of `towers.build_tower` that only the compact tower has.
 
     Raises:
       RankPoseError: if they are set for another tower.
     """
-    shape = {"compact_width": width, "compact_depth": depth}
     if tower == "compact":
-        return shape
-    if shape != _COMPACT_SHAPE:
+        return {"compact_width": width}
+    if width != 1.0:
         raise RankPoseError(
-            f"compact_width, compact_depth: expected 1 and 0 for the tower {tower!r}, received "
-            f"{width} and {depth}; they shape the compact tower, pass --tower=compact"
+            f"compact_width: expected 1 for the tower {tower!r}, received {width}; it shapes the "
+            "compact tower, pass --tower=compact"
         )
     return {}
 

@@ -201,11 +201,10 @@ def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_p
             workdir=tmp_path,
             data=prepared,
             compact_width=0.5,
-            compact_depth=1,
             separate_features=True,
             **SMALL,
         )
-    assert asked == [{"separate_features": True, "compact_width": 0.5, "compact_depth": 1}]
+    assert asked == [{"separate_features": True, "compact_width": 0.5}]
 
 
 def test_the_compact_towers_shape_is_refused_for_another_tower(prepared, tmp_path):
