@@ -158,7 +158,7 @@ def train(
     logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
     history = callbacks.History(workdir, 2 * batch_size, finished_epochs=step // epoch_steps)
     hooks = [
-        callbacks.StopOnNotFinite(),
+        keras.callbacks.TerminateOnNaN(raise_error=True),
         history,
         callbacks.SaveBest(workdir, about, history.rows),
         callbacks.SaveLast(workdir, checkpoint_steps),
@@ -231,10 +231,14 @@ def _fit(workdir, siamese, stream, validation, epoch_steps, epochs, hooks):
                 verbose=verbose,
                 shuffle=False,
             )
-        except FloatingPointError as error:
+        except RuntimeError as error:
+            if "NaN or Inf loss" not in str(error):
+                raise
             raise RankPoseError(
-                f"learning_rate or data: {error}; last.keras and best.keras are those from before "
-                "it. Lower --learning_rate, or look at the data, and start in another --workdir"
+                "learning_rate or data: the loss was no longer finite at step "
+                f"{int(siamese.optimizer.iterations)}; last.keras and best.keras are those from "
+                "before it. Lower --learning_rate, or look at the data, and start in another "
+                "--workdir"
             ) from error
         step = last * epoch_steps
         if callbacks.averages_weights(siamese) and last < epochs:
