@@ -174,7 +174,7 @@ class OrderAccuracy(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
 class LossPart(keras.metrics.Mean):
-    """One term of the loss by itself, in the loss's own unit: "mse" (regression) or "ranking".
+    """One term of the loss by itself, in the loss's own unit: "regression" or "ranking".
 
     Args:
       part: which.
@@ -182,14 +182,14 @@ class LossPart(keras.metrics.Mean):
       **terms: other keyword arguments of `loss_terms`.
     """
 
-    def __init__(self, part="mse", loss_unit="radians", name=None, dtype=None, **terms):
+    def __init__(self, part="regression", loss_unit="radians", name=None, dtype=None, **terms):
         super().__init__(name=name or part, dtype=dtype)
         self.part = part
         self.terms = {"loss_unit": loss_unit, **terms}
 
     def update_state(self, pose_true, pose_pred, sample_weight=None):
         both = loss_terms(pose_true, pose_pred, **self.terms)
-        super().update_state(both[("mse", "ranking").index(self.part)])
+        super().update_state(both[("regression", "ranking").index(self.part)])
 
     def get_config(self):
         return {**super().get_config(), "part": self.part, **self.terms}
@@ -202,7 +202,7 @@ def training_metrics(**terms):
       **terms: keyword arguments of `loss_terms`.
     """
     return [
-        LossPart("mse", **terms),
+        LossPart("regression", **terms),
         LossPart("ranking", **terms),
         *(MeanAbsoluteDegrees(angle) for angle in ANGLES),
         MeanAbsoluteDegrees("mean"),

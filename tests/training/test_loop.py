@@ -253,7 +253,7 @@ def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared,
     result = loop.train(workdir=tmp_path, data=prepared, epochs=1, **options)
     assert terms.items() <= result.items()
     row = result["best"]
-    assert row["loss"] == pytest.approx(0.5 * row["mse"] + 0.5 * row["ranking"], rel=1e-4)
+    assert row["loss"] == pytest.approx(0.5 * row["regression"] + 0.5 * row["ranking"], rel=1e-4)
     loss = keras.models.load_model(tmp_path / "last.keras").loss
     assert terms.items() <= loss.get_config().items()
 

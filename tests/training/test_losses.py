@@ -144,13 +144,13 @@ def test_options_of_the_loss_survive_its_config_and_reach_its_parts(random_pairs
     loss = losses.RankPoseLoss(0.25, **terms)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))
     np.testing.assert_allclose(copy(truth, predicted), loss(truth, predicted), rtol=1e-6)
-    mse, ranking = (
+    regression, ranking = (
         keras.metrics.deserialize(keras.metrics.serialize(metric))
         for metric in losses.training_metrics(**terms)[:2]
     )
-    for metric in (mse, ranking):
+    for metric in (regression, ranking):
         metric.update_state(truth, predicted)
-    expected = 0.25 * mse.result() + 0.75 * ranking.result()
+    expected = 0.25 * regression.result() + 0.75 * ranking.result()
     np.testing.assert_allclose(loss(truth, predicted), expected, rtol=1e-4)
     assert abs(loss(truth, predicted) - losses.RankPoseLoss(0.25, "degrees")(truth, predicted)) > 1
 
@@ -186,7 +186,7 @@ def test_order_accuracy_leaves_ties_out():
 
 def test_loss_parts_add_up_to_the_loss(random_pairs):
     truth, predicted = random_pairs
-    parts = [losses.LossPart("mse", "degrees"), losses.LossPart("ranking", "degrees")]
+    parts = [losses.LossPart("regression", "degrees"), losses.LossPart("ranking", "degrees")]
     for part in parts:
         part.update_state(truth, predicted)
     loss = losses.RankPoseLoss(0.25, "degrees")(truth, predicted)
