@@ -60,8 +60,7 @@ def evaluate_file(
     """
     about = records.read_description(data)
     _, filter_angles = protocols.settings(protocol, about, None, filter_angles, own_crops=False)
-    free = out or evaluation_files.free_folder(predictions, about["protocol_set"])
-    out = evaluation_files.checked_out(free)
+    out = evaluation_files.checked_out(out, predictions, about["protocol_set"])
     evaluation.count_pictures(data, about, filter_angles)
     rows = read_angles(predictions)
     found, counts = match(rows, labels(data), filter_angles, allow_missing, predictions)

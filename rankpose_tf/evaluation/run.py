@@ -57,7 +57,7 @@ def evaluate(
       model: workdir of rankpose_tf.train, or a .keras file.
       data: prepared folder.
       out: new folder for evaluation.json and predictions.csv; None is one beside the model, see
-        `files.free_folder`.
+        `files.checked_out`.
       protocol: one of `protocols.PROTOCOLS`, which sets the next two; None for no name.
       crop_scale: side of the square crop over the box's longer side; None is the model's own.
       filter_angles: leave out pictures with an angle over 99 degrees; None is to do so.
@@ -83,8 +83,7 @@ def evaluate(
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
     if plots:
         require_matplotlib()
-    free = out or evaluation_files.free_folder(model, about_data["protocol_set"])
-    out = evaluation_files.checked_out(free)
+    out = evaluation_files.checked_out(out, model, about_data["protocol_set"])
     expected = count_pictures(data, about_data, filter_angles)
     network, _ = load_model(model)
 

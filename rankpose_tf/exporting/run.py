@@ -138,13 +138,8 @@ def plan(out, formats, version=None):
       RankPoseError: if `out` is a file, holds anything but an earlier export, or holds one of
         these files already.
     """
-    out = pathlib.Path(out)
-    if out.exists() and not out.is_dir():
-        raise RankPoseError(f"out: {str(out)!r} is a file; pass a new folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / REPORT).is_file():
-        raise RankPoseError(
-            f"out: {str(out)!r} is not empty and holds no earlier export; pass a new folder"
-        )
+    resumed = pathlib.Path(out, REPORT).is_file()
+    out = files.new_folder("out", out, resumed, own="earlier export")
     places = {name: out / FORMATS[name][1] for name in formats}
     if "savedmodel" in places:
         places["savedmodel"] /= str(_next_version(places["savedmodel"], version))

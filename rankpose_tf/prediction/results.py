@@ -98,17 +98,8 @@ class ResultFile:
 
 def check(path, resume):
     """Refuses a path that `ResultFile` could not write to; gives its function Row -> line."""
-    path = pathlib.Path(path)
-    if path.suffix not in SUFFIXES:
-        raise RankPoseError(
-            f"out: expected a name that ends in {' or '.join(SUFFIXES)}, received {str(path)!r}"
-        )
-    if not path.parent.is_dir():
-        raise RankPoseError(f"out: {str(path)!r} lies in a folder that does not exist; make it")
-    if path.exists() and not resume:
-        raise RankPoseError(
-            f"out: {str(path)!r} exists already; pass another name, or --resume to go on in it"
-        )
+    advice = "pass another name, or --resume to go on in it"
+    path = files.new_file("out", path, SUFFIXES, resume, advice)
     return _csv_row if path.suffix == ".csv" else _json_row
 
 

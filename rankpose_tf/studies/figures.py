@@ -5,7 +5,6 @@ see the same pictures of one set, cut alike. Angles are degrees; yaw, pitch, rol
 """
 
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -171,25 +170,11 @@ def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, 
 
 def _new_file(out):
     """The path, if a figure can be written there and drawn at all."""
-    out = pathlib.Path(out)
-    if out.suffix != ".png":
-        raise RankPoseError(f"out: expected a file that ends in .png, received {str(out)!r}")
-    for path in (out, out.with_suffix(".json")):
-        if path.exists():
-            raise RankPoseError(
-                f"out: there is {str(path)!r} already, and nothing is overwritten; remove it, or "
-                "pass a new file"
-            )
     plots.require_matplotlib()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RankPoseError(
-            f"out: can't make the folder {str(out.parent)!r} ({error.strerror}); pass another file"
-        ) from error
-    if not os.access(out.parent, os.W_OK):
-        raise RankPoseError(f"out: can't write to {str(out.parent)!r}; pass another file")
-    return out
+    out = pathlib.Path(out)
+    files.new_folder("out", out.parent, resumed=True).mkdir(parents=True, exist_ok=True)
+    files.new_file("out", out.with_suffix(".json"))
+    return files.new_file("out", out, (".png",))
 
 
 def _maps_of(tower, pictures):

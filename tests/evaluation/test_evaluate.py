@@ -252,7 +252,7 @@ def test_folder_that_cannot_be_written_is_refused_before_the_model_runs(
     data, workdir, constant, monkeypatch
 ):
     # Permissions can't be taken from root, who may run the tests.
-    monkeypatch.setattr(evaluation_files.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(evaluation_files.files.os, "access", lambda path, mode: False)
     with pytest.raises(RankPoseError, match="out: can't write to .*run'; pass another folder"):
         evaluation.evaluate(model=workdir, data=data)
     assert constant.shapes == []
