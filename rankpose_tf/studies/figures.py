@@ -173,8 +173,9 @@ def _new_file(out):
     plots.require_matplotlib()
     out = pathlib.Path(out)
     files.new_folder("out", out.parent, resumed=True).mkdir(parents=True, exist_ok=True)
+    files.new_file("out", out, (".png",))
     files.new_file("out", out.with_suffix(".json"))
-    return files.new_file("out", out, (".png",))
+    return out
 
 
 def _maps_of(tower, pictures):

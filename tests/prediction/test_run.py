@@ -282,7 +282,7 @@ def test_a_detector_that_is_not_installed_is_told_before_a_file_is_begun(
     def missing():
         raise RankPoseError("detector: the package mtcnn is not installed")
 
-    monkeypatch.setattr(prediction.pipeline.detect, "for_pictures", missing)
+    monkeypatch.setattr(prediction.pipeline.detection, "for_pictures", missing)
     out = tmp_path / "poses.csv"
     with pytest.raises(RankPoseError, match="not installed"):
         prediction.run(

@@ -224,7 +224,7 @@ _TRY = """
 import json, sys
 from absl import flags
 from rankpose_tf import figures
-from rankpose_tf.errors import RankPoseError
+from rankpose_tf.core.errors import RankPoseError
 said = []
 for arguments in json.loads(sys.argv[1]):
     flags.FLAGS.unparse_flags()
