@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from rankpose_tf.core import draw, files, pose
+from rankpose_tf.core import draw, extras, files, pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation.metrics import ANGLES, absolute_errors
 
@@ -256,11 +256,5 @@ def require_matplotlib():
 
 def new_figure(width, height):
     """An empty matplotlib Figure of so many inches, belonging to no window."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise RankPoseError(
-            "plots: drawing needs the package matplotlib, which is not installed; "
-            'pip install "rankpose_tf[plots]"'
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    module = extras.load("matplotlib.figure", "plots", "plots")
+    return module.Figure(figsize=(width, height), layout="constrained")
