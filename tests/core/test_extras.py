@@ -26,5 +26,5 @@ def test_a_module_that_is_not_there_is_told_with_the_line_that_installs_it(ask):
 
 def test_a_package_goes_by_its_name_on_the_index(monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    with pytest.raises(RankPoseError, match=r'ai-edge-litert can't .*"rankpose_tf\[ondevice\]"$'):
+    with pytest.raises(RankPoseError, match=r'ai-edge-litert .*"rankpose_tf\[ondevice\]"$'):
         extras.load("ai_edge_litert.interpreter", "ondevice", "formats")
