@@ -21,6 +21,10 @@ import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 
+ANGLES = ("yaw", "pitch", "roll")
+# The protocols of AFLW2000-3D leave out a picture with an angle beyond it.
+LIMIT_DEGREES = 99.0
+
 
 def rotation_from_angles(angles):
     """Rotation matrices of 3DDFA's convention, Rx(pitch) Ry(yaw) Rz(roll).
@@ -142,7 +146,7 @@ class Pose:
                 "pose: expected yaw, pitch and roll to be three numbers or three (B,) arrays, "
                 f"received shapes {', '.join(map(str, shapes))}"
             )
-        for name, angle in zip(("yaw", "pitch", "roll"), angles, strict=True):
+        for name, angle in zip(ANGLES, angles, strict=True):
             object.__setattr__(self, name, angle if angle.ndim else float(angle))
 
     def _angles(self):

@@ -14,6 +14,7 @@ import numpy as np
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.evaluation import metrics
 
 
@@ -66,7 +67,7 @@ def write(out, result, found):
 def _write_predictions(path, found):
     errors = metrics.absolute_errors(found["true"], found["predicted"])
     numbers = np.concatenate([found["true"], found["predicted"], errors], axis=1)
-    columns = [f"{kind}_{a}" for kind in ("true", "predicted", "error") for a in metrics.ANGLES]
+    columns = [f"{kind}_{a}" for kind in ("true", "predicted", "error") for a in ANGLES]
     with open(path, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["image", "identity", *columns, "error_mean"])

@@ -24,11 +24,11 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf.core import pictures
+from rankpose_tf.core import pictures, pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import files as evaluation_files
-from rankpose_tf.evaluation import metrics, protocols
+from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
@@ -112,7 +112,7 @@ def read_angles(path):
 
 def _columns(header, path):
     """Indices of the name, yaw, pitch and roll."""
-    wanted = (_NAME_COLUMNS, *((angle, f"predicted_{angle}") for angle in metrics.ANGLES))
+    wanted = (_NAME_COLUMNS, *((angle, f"predicted_{angle}") for angle in pose.ANGLES))
     found = [next((n for n in names if n in header), None) for names in wanted]
     for names, column in zip(wanted, found, strict=True):
         if column is None:

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import rankpose_tf
+from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import files as evaluation_files
@@ -19,7 +20,7 @@ from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
 from rankpose_tf.models.saving import load_model, read_description
 
-_OVER_LIMIT = f"an angle over {records.ANGLE_LIMIT_DEGREES:g} degrees"
+_OVER_LIMIT = f"an angle over {pose.LIMIT_DEGREES:g} degrees"
 
 
 def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
@@ -34,7 +35,7 @@ def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
     """
     of_landmarks = box_source.startswith(("pt2d", "pt3d_68"))
     box = f"landmark box ({box_source})" if of_landmarks else f"box ({box_source})"
-    limit = f"|angle| <= {records.ANGLE_LIMIT_DEGREES:g} degrees" if filter_angles else "all angles"
+    limit = f"|angle| <= {pose.LIMIT_DEGREES:g} degrees" if filter_angles else "all angles"
     crop = "another system's crops" if crop_scale is None else f"square crop {crop_scale:g} x {box}"
     return f"{protocol_set}, {crop}, {limit}"
 
@@ -208,7 +209,7 @@ def score(found, about_data, crop_scale, filter_angles, protocol=None):
       RankPoseError: for predictions that are not finite.
     """
     protocol_set, box_source = about_data["protocol_set"], about_data["box_source"]
-    limit = records.ANGLE_LIMIT_DEGREES if filter_angles else None
+    limit = pose.LIMIT_DEGREES if filter_angles else None
     line = protocol_name(protocol_set, box_source, crop_scale, filter_angles)
     return {
         "protocol": f"{protocol}: {line}" if protocol else line,

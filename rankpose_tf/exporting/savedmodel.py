@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from rankpose_tf.core import extras, files
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import folded
 
@@ -31,7 +32,7 @@ from rankpose_tf.exporting import folded
 BATCH_SIZES = (1, 4, 16, 32)
 # A picture of 100 kB can claim to be a gigapixel: its header is read before it is decoded.
 MAX_PIXELS = 50_000_000
-OUTPUTS = ("yaw", "pitch", "roll", "valid")
+OUTPUTS = (*ANGLES, "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 # Beside it, where the server looks for nothing else: what rankpose_tf.load has to know.
 DESCRIPTION = "assets.extra/rankpose.json"

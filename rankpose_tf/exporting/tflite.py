@@ -25,7 +25,7 @@ import numpy as np
 
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.evaluation.metrics import ANGLES
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.exporting import tflite_metadata
 
 VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")

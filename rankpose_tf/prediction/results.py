@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
-    *("yaw", "pitch", "roll", "reason"),
+    *(*ANGLES, "reason"),
 )
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -145,7 +146,7 @@ def read(path):
 def _row(record):
     """Row of a dict of strings or numbers, in the names of either format."""
     sides = record.get("box") or [record.get(side) for side in COLUMNS[4:8]]
-    angles = [record[name] for name in ("yaw", "pitch", "roll")]
+    angles = [record[name] for name in ANGLES]
     return Row(
         path=record["path"],
         frame=_number(record["frame"], int),

@@ -15,6 +15,7 @@ from absl import logging
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import sources, tasks
@@ -30,7 +31,6 @@ _BOX_SOURCES = {
     "manifest": "manifest",
     "synthetic": "landmarks",
 }
-_ANGLES = ("yaw", "pitch", "roll")
 
 
 def prepare(
@@ -173,7 +173,7 @@ def _finish(plan, work, out, max_skipped_fraction):
         "skipped": counts,
         "histogram_degrees": {
             angle: {"edges": list(tasks.HISTOGRAM_EDGES), "counts": row.tolist()}
-            for angle, row in zip(_ANGLES, histogram, strict=True)
+            for angle, row in zip(ANGLES, histogram, strict=True)
         },
         "fingerprint": plan.fingerprint,
         "shards": [part["shard"] for part in parts],

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf.core import files
+from rankpose_tf.core import files, pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
@@ -200,14 +200,14 @@ def _angles_of_file(path, folder, filter_angles):
 
 
 def _angles(degrees):
-    return {angle: round(float(d), 2) for angle, d in zip(metrics.ANGLES, degrees, strict=True)}
+    return {angle: round(float(d), 2) for angle, d in zip(pose.ANGLES, degrees, strict=True)}
 
 
 def _shares(errors, limit):
     """Dict of angle -> share of the pictures with an error of at most 0, 1, ... `limit` degrees."""
     return {
         angle: [round(float((errors[:, k] <= d).mean()), 4) for d in range(limit + 1)]
-        for k, angle in enumerate((*metrics.ANGLES, "mean"))
+        for k, angle in enumerate(metrics.COLUMNS)
     }
 
 
