@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 
-ANGLES = ("yaw", "pitch", "roll")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}
 REGRESSIONS = ("squared", "huber")
 # Error from which "huber" costs linearly, degrees; no other was tried.
