@@ -15,6 +15,7 @@ CHANGES = {
     "brightness": lambda image, seed, p: augment.random_brightness(image, seed, p, strength=0.5),
     "contrast": lambda image, seed, p: augment.random_contrast(image, seed, p, strength=0.5),
     "grey": lambda image, seed, p: augment.random_grey(image, seed, p),
+    "dark": lambda image, seed, p: augment.random_dark(image, seed, p, least=0.25),
 }
 every_change = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 
@@ -254,6 +255,22 @@ def test_grey_makes_the_channels_equal_and_half_strength_goes_half_way():
     half = augment.random_grey(image, SEED, 1.0, strength=0.5).numpy()
     np.testing.assert_allclose(grey, np.repeat(grey[..., :1], 3, axis=-1), atol=1e-3)
     np.testing.assert_allclose(half, (image + grey) / 2, atol=1e-3)
+
+
+def test_dark_leaves_one_share_of_the_light_evenly_on_a_logarithmic_scale_in_whole_steps():
+    image = np.full((8, 8, 3), 255.0, np.float32)
+    dark = np.stack([augment.random_dark(image, (s, 1), 1.0, 1 / 16).numpy() for s in range(60)])
+    assert np.ptp(dark, axis=(1, 2, 3)).max() == 0.0
+    np.testing.assert_array_equal(dark, np.round(dark))
+    octaves = np.log2(255.0 / dark[:, 0, 0, 0])
+    assert octaves.min() >= 0 and octaves.max() <= np.log2(255.0 / round(255.0 / 16)) + 1e-6
+    assert abs(octaves.mean() - 4 / 2) < 0.5 and octaves.max() > 3.5
+
+
+@pytest.mark.parametrize("least", [0.0, -0.5, 1.5])
+def test_dark_leaves_some_light_and_adds_none(least):
+    with pytest.raises(RankPoseError, match="least: expected a number above 0, up to 1"):
+        augment.random_dark(picture(), SEED, 1.0, least)
 
 
 # Flip.

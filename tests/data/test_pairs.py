@@ -31,6 +31,8 @@ STRONG = {
     "grey_probability": 0.5,
     "erase_probability": 0.5,
     "erase_area": 0.3,
+    "dark_probability": 0.2,
+    "least_light": 0.25,
 }
 
 
@@ -111,6 +113,17 @@ def test_held_out_identities_never_train_and_are_all_validated_twice_a_view(prep
     validated = {owner[pose] for pose in views}
     assert len(validated) == 4 and not validated & trained
     assert sorted(views) == sorted(2 * [pose for name in validated for pose in rows[name]])
+
+
+def test_held_out_photos_are_the_first_views_of_the_held_out_identities(prepared, table):
+    threshold = pairs.held_out_threshold(table, 4)
+    options = {"input_size": 32, "batch_size": 3, "threshold": threshold}
+    rows, owner = poses_of(prepared), owners(prepared)
+    of_all = pairs.validation_pairs(prepared, **options)
+    names = {owner[tuple(p)] for _, pose in of_all for p in pose.numpy()[:, 0]}
+    photos = pairs.validation_pairs(prepared, photos=True, **options)
+    shown = [tuple(p) for _, pose in photos for p in pose.numpy().reshape(-1, 3)]
+    assert sorted(shown) == sorted(2 * [rows[name][0] for name in names])
 
 
 def test_a_mirrored_copy_is_held_out_with_its_original(tmp_path):
@@ -206,6 +219,17 @@ def test_the_crop_scale_is_one_for_both_views_of_a_pair():
     np.testing.assert_array_equal(first, second)
     (plain, _), _ = pair_augmentation.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
     assert not np.array_equal(first, plain)
+
+
+def test_a_pairs_scale_lies_in_its_range_which_may_begin_below_the_usual_one():
+    def scale(seed, probability):
+        return float(recipe._draw_scale((seed, 3), 1.4, 1.2, 1.6, probability))
+
+    drawn = np.array([scale(seed, 1.0) for seed in range(80)])
+    assert 1.2 <= drawn.min() < 1.25 and 1.55 < drawn.max() <= 1.6
+    half = np.array([scale(seed, 0.5) for seed in range(80)])
+    usual = half == np.float32(1.4)
+    assert 20 < usual.sum() < 60 and len(set(half[~usual])) == (~usual).sum()
 
 
 def few_stream(directory, table, steps, count, **arguments):

@@ -35,10 +35,24 @@ def test_every_view_of_an_identity_meets_others_in_any_pairs(prepared, table):
     assert min(map(len, partners.values())) > 10
 
 
+def test_pairs_of_photos_have_the_first_view_of_each_identity_alone(prepared, table):
+    rows, owner = poses_of(prepared), owners(prepared)
+    batches = stream(prepared, table, 10, batch_size=4, pairs="photos")
+    drawn = [[tuple(pose) for pose in pair] for batch in batches for pair in batch[2]]
+    assert all(owner[one] != owner[other] for one, other in drawn)
+    # A round is 20 pairs: each photo is once on either side.
+    photos = {rows[owner[one]][0] for one, _ in drawn}
+    assert len(photos) == 20
+    for part in (drawn[:20], drawn[20:]):
+        for side in zip(*part, strict=True):
+            assert len(side) == len(set(side)) and set(side) == photos
+
+
+@pytest.mark.parametrize("kind", ["any", "photos"])
 @pytest.mark.parametrize(("few", "start"), [(None, 4), (10, 3)])
-def test_any_pairs_go_on_exactly_from_a_later_step(prepared, table, few, start):
+def test_any_pairs_go_on_exactly_from_a_later_step(prepared, table, few, start, kind):
     def part(steps, **arguments):
-        options = {"pairs": "any", "seed": 3, **arguments}
+        options = {"pairs": kind, "seed": 3, **arguments}
         if few:
             return few_stream(prepared, table, steps, few, **options)
         return stream(prepared, table, steps, **options)
@@ -47,7 +61,9 @@ def test_any_pairs_go_on_exactly_from_a_later_step(prepared, table, few, start):
     assert_same(part(start + 3)[start:], part(3, start_step=start))
 
 
-@pytest.mark.parametrize(("kind", "told"), [("any", "needs two"), ("all", "expected one of")])
+@pytest.mark.parametrize(
+    ("kind", "told"), [("any", "needs two"), ("photos", "needs two"), ("all", "expected one of")]
+)
 def test_pairs_that_can_not_be_made_are_named(prepared, table, kind, told):
     with pytest.raises(RankPoseError, match=f"pairs: .*{told}"):
         few_stream(prepared, table, 1, 1, pairs=kind)
