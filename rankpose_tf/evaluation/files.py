@@ -35,8 +35,8 @@ def checked_out(out, model, protocol_set):
 
 
 def _free_folder(model, protocol_set):
-    model = pathlib.Path(model)
-    parent = model if model.is_dir() else model.parent
+    path = pathlib.Path(model)
+    parent = path if path.is_dir() else path.parent
     base = "evaluation-" + re.sub(r"[^A-Za-z0-9._-]+", "-", protocol_set)
     names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
     return next(parent / name for name in names if not (parent / name).exists())

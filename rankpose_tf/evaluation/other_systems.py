@@ -60,7 +60,7 @@ def evaluate_file(
     """
     dataset = records.read_description(data)
     _, filter_angles = protocols.settings(protocol, dataset, None, filter_angles, own_crops=False)
-    out = evaluation_files.checked_out(out, predictions, dataset["protocol_set"])
+    folder = evaluation_files.checked_out(out, predictions, dataset["protocol_set"])
     evaluation.count_pictures(data, dataset, filter_angles)
     rows = read_angles(predictions)
     poses, counts = match(rows, labels(data), filter_angles, allow_missing, predictions)
@@ -74,8 +74,8 @@ def evaluate_file(
         "predictions": counts,
         "versions": {"rankpose_tf": rankpose_tf.__version__},
     }
-    evaluation_files.write(out, result, poses)
-    return result, out
+    evaluation_files.write(folder, result, poses)
+    return result, folder
 
 
 def read_angles(path):

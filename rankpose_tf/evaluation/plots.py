@@ -199,7 +199,7 @@ def binned(values, errors):
     """
     bins = np.floor(np.asarray(values) / _BIN_DEGREES).astype(int)
     used, counts = np.unique(bins, return_counts=True)
-    means = np.array([errors[bins == one].mean() for one in used])
+    means = np.array([errors[bins == index].mean() for index in used])
     return (used + 0.5) * _BIN_DEGREES, means, counts
 
 
@@ -240,7 +240,7 @@ def error_limit(errors):
     Args:
       errors: (N, 4) errors of each model.
     """
-    most = max(np.quantile(one, _SHARE_SHOWN, axis=0).max() for one in errors)
+    most = max(np.quantile(of_model, _SHARE_SHOWN, axis=0).max() for of_model in errors)
     return int(np.clip(10 * np.ceil(most / 10), _SHORTEST_AXIS, _LONGEST_AXIS))
 
 
@@ -251,7 +251,7 @@ def line_styles():
 
 def require_matplotlib():
     """Raises RankPoseError if the extra [plots] is not installed."""
-    new_figure(1, 1)
+    extras.load("matplotlib.figure", "plots", "plots")
 
 
 def new_figure(width, height):

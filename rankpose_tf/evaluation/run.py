@@ -84,7 +84,7 @@ def evaluate(
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
     if plots:
         require_matplotlib()
-    out = evaluation_files.checked_out(out, model, dataset["protocol_set"])
+    folder = evaluation_files.checked_out(out, model, dataset["protocol_set"])
     expected = count_pictures(data, dataset, filter_angles)
     network, _ = load_model(model)
 
@@ -103,10 +103,10 @@ def evaluate(
             "keras": keras.__version__,
         },
     }
-    evaluation_files.write(out, result, poses)
+    evaluation_files.write(folder, result, poses)
     if plots:
-        write_plots(out, result, poses, views)
-    return result, out
+        write_plots(folder, result, poses, views)
+    return result, folder
 
 
 def count_pictures(data, dataset, filter_angles):
@@ -175,8 +175,11 @@ def predict(network, views, data, expected, progress=False):
             f"data: {str(data)!r} holds {len(names)} pictures where its dataset.json says "
             f"{expected}; prepare it again"
         )
-    true, predicted = (np.degrees(np.concatenate(angles)) for angles in (true, predicted))
-    return {"names": names, "identities": identities, "true": true, "predicted": predicted}
+    degrees = {
+        name: np.degrees(np.concatenate(angles))
+        for name, angles in (("true", true), ("predicted", predicted))
+    }
+    return {"names": names, "identities": identities, **degrees}
 
 
 def readable(views, data):

@@ -50,9 +50,9 @@ def write_picture(path, image):
     Raises:
       RankPoseError: if the format can't hold the picture.
     """
-    path = pathlib.Path(path)
+    suffix = pathlib.Path(path).suffix
     try:
-        done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        done, content = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     except cv2.error:
         done = False
     if not done:

@@ -97,5 +97,5 @@ def _folder(folder):
 
 
 def _is_known(path):
-    path = pathlib.Path(path)
-    return path.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES) and path.is_file()
+    known = pathlib.Path(path).suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+    return known and pathlib.Path(path).is_file()
