@@ -13,10 +13,11 @@ def overlaps(boxes, others):
     Returns:
       (N, M) within 0..1; 0 where a box is empty or not finite.
     """
-    one, two = np.asarray(boxes, np.float64)[:, None], np.asarray(others, np.float64)[None]
-    sides = np.minimum(one[..., 2:], two[..., 2:]) - np.maximum(one[..., :2], two[..., :2])
+    first, second = np.asarray(boxes, np.float64)[:, None], np.asarray(others, np.float64)[None]
+    ends = np.minimum(first[..., 2:], second[..., 2:])
+    sides = ends - np.maximum(first[..., :2], second[..., :2])
     shared = np.prod(np.maximum(sides, 0.0), axis=-1)
-    union = _area(one) + _area(two) - shared
+    union = _area(first) + _area(second) - shared
     # Also False where NaN is compared.
     meet = (shared > 0.0) & np.isfinite(union)
     return np.where(meet, shared, 0.0) / np.where(meet, union, 1.0)

@@ -77,8 +77,7 @@ def grid(images, columns):
     Returns:
       (rows * H, columns * W, 3) uint8.
     """
-    images = list(images)
-    missing = -len(images) % columns
-    images += [np.zeros_like(images[0])] * missing
-    rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
+    tiles = list(images)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
     return np.concatenate(rows, 0)

@@ -22,15 +22,15 @@ def replaced(path):
     Yields:
       A `pathlib.Path` in the same folder, so that the rename is atomic.
     """
-    path = pathlib.Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    final = pathlib.Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{final.stem}-", suffix=final.suffix, dir=final.parent)
     os.close(handle)
     beside = pathlib.Path(name)
     try:
         yield beside
         # mkstemp makes the file private to its owner; a finished file is as open as any other.
         os.chmod(beside, 0o644)
-        os.replace(beside, path)
+        os.replace(beside, final)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -51,19 +51,19 @@ def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path o
     Raises:
       RankPoseError: if it exists, its folder doesn't, or its name ends otherwise.
     """
-    path = pathlib.Path(path)
-    if suffixes and path.suffix not in suffixes:
+    file = pathlib.Path(path)
+    if suffixes and file.suffix not in suffixes:
         raise RankPoseError(
             f"{argument}: expected a name that ends in {' or '.join(suffixes)}, received "
-            f"{str(path)!r}"
+            f"{str(file)!r}"
         )
-    if not path.parent.is_dir():
+    if not file.parent.is_dir():
         raise RankPoseError(
-            f"{argument}: {str(path)!r} lies in a folder that does not exist; make it"
+            f"{argument}: {str(file)!r} lies in a folder that does not exist; make it"
         )
-    if path.exists() and not resumed:
-        raise RankPoseError(f"{argument}: {str(path)!r} exists already; {advice}")
-    return path
+    if file.exists() and not resumed:
+        raise RankPoseError(f"{argument}: {str(file)!r} exists already; {advice}")
+    return file
 
 
 def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"):
@@ -82,18 +82,18 @@ def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"
     Raises:
       RankPoseError: if something is in it, or no folder can be made or written to there.
     """
-    path = pathlib.Path(path)
-    standing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    folder = pathlib.Path(path)
+    standing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not standing.is_dir():
         raise RankPoseError(f"{argument}: {str(standing)!r} is a file; {advice}")
-    if standing == path and not resumed and any(path.iterdir()):
+    if standing == folder and not resumed and any(folder.iterdir()):
         reason = f"holds no {own}" if own else "nothing is overwritten"
-        raise RankPoseError(f"{argument}: {str(path)!r} is not empty and {reason}; {advice}")
+        raise RankPoseError(f"{argument}: {str(folder)!r} is not empty and {reason}; {advice}")
     if not os.access(standing, os.W_OK):
         raise RankPoseError(
             f"{argument}: can't write to {str(standing)!r}; pass another folder with --{argument}"
         )
-    return path
+    return folder
 
 
 def write_text(path, text):

@@ -78,6 +78,46 @@ def read(source, max_pixels=MAX_PIXELS):
         raise PictureError(path, f"can't be opened: {reason}") from error
 
 
+def checked(image, argument):
+    """A picture that was given as an array.
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+      argument: the name under which the caller received it.
+
+    Returns:
+      The array.
+
+    Raises:
+      RankPoseError: for another shape or type, or no pixels; it says how to convert it.
+    """
+    array = np.asarray(image)
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or array.dtype != np.uint8:
+        raise RankPoseError(
+            f"{argument}: expected RGB of shape (H, W, 3) and type uint8, received {array.shape} "
+            f"{array.dtype}; {_advice(array)}"
+        )
+    return array
+
+
+def _advice(array):
+    """What to do about an array that is no picture."""
+    if array.dtype == object:
+        return "pass an array or the path of a file"
+    if array.ndim == 2:
+        return "of a grey picture make np.stack([image] * 3, axis=-1)"
+    if array.ndim == 3 and array.shape[2] == 1:
+        return "of a grey picture make np.repeat(image, 3, axis=2)"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "leave the fourth channel (transparency) away: image[..., :3]"
+    if array.ndim == 3 and array.shape[2] == 3 and array.dtype != np.uint8:
+        return (
+            "round values of 0..255 with np.rint(image).astype(np.uint8), and multiply values of "
+            "0..1 by 255 before"
+        )
+    return "several pictures of one size are (B, H, W, 3), of many sizes a list"
+
+
 def _read(stream, where, max_pixels):
     """As `read`, from an open file."""
     from PIL import Image, UnidentifiedImageError

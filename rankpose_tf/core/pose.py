@@ -71,22 +71,22 @@ def angles_from_rotation(rotation):
     return np.stack([yaw, pitch, roll], axis=-1)
 
 
-def geodesic_distance(one, other):
+def geodesic_distance(first, second):
     """Angle of the turn that takes one rotation to the other.
 
     From the Frobenius norm, |A - B| = 2 sqrt(2) sin(angle / 2), and the trace: exact near 0,
     where arccos of the trace is not, and near pi, where arcsin of the norm is not.
 
     Args:
-      one: (..., 3, 3).
-      other: (..., 3, 3).
+      first: (..., 3, 3).
+      second: (..., 3, 3).
 
     Returns:
       (...) radians within [0, pi].
     """
-    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    sine = np.linalg.norm(one - other, axis=(-2, -1)) / np.sqrt(8.0)
-    trace = np.sum(one * other, axis=(-2, -1))
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    sine = np.linalg.norm(a - b, axis=(-2, -1)) / np.sqrt(8.0)
+    trace = np.sum(a * b, axis=(-2, -1))
     cosine = np.sqrt(np.clip((1.0 + trace) / 4.0, 0.0, 1.0))
     return 2.0 * np.arctan2(sine, cosine)
 
@@ -237,13 +237,12 @@ class Pose:
 def _checked(name, values, trailing):
     """`values` as float64 of shape `trailing` or (B, *trailing)."""
     try:
-        found = np.asarray(values, np.float64)
+        array = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
         raise RankPoseError(f"{name}: expected numbers, received {values!r}") from error
-    if found.shape[-len(trailing):] != trailing or found.ndim > len(trailing) + 1:
-        one, batch = trailing, ("B", *trailing)
+    if array.shape[-len(trailing) :] != trailing or array.ndim > len(trailing) + 1:
+        batch = ", ".join(map(str, ("B", *trailing)))
         raise RankPoseError(
-            f"{name}: expected shape {one} or ({', '.join(map(str, batch))}), received "
-            f"{found.shape}"
+            f"{name}: expected shape {trailing} or ({batch}), received {array.shape}"
         )
-    return found
+    return array

@@ -35,20 +35,20 @@ def checked_out(out, model, protocol_set):
 
 
 def _free_folder(model, protocol_set):
-    model = pathlib.Path(model)
-    parent = model if model.is_dir() else model.parent
+    path = pathlib.Path(model)
+    parent = path if path.is_dir() else path.parent
     base = "evaluation-" + re.sub(r"[^A-Za-z0-9._-]+", "-", protocol_set)
     names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
     return next(parent / name for name in names if not (parent / name).exists())
 
 
-def write(out, result, found):
+def write(out, result, poses):
     """Writes predictions.csv, then evaluation.json, into `out`.
 
     Args:
       out: folder; made if absent.
       result: content of evaluation.json.
-      found: dict of names and identities, lists of N; true and predicted, (N, 3) degrees.
+      poses: dict of names and identities, lists of N; true and predicted, (N, 3) degrees.
 
     Raises:
       RankPoseError: if the folder can't be written to.
@@ -56,7 +56,7 @@ def write(out, result, found):
     try:
         out.mkdir(parents=True, exist_ok=True)
         with files.replaced(out / "predictions.csv") as beside:
-            _write_predictions(beside, found)
+            _write_predictions(beside, poses)
         files.write_json(out / "evaluation.json", result)
     except OSError as error:
         raise RankPoseError(
@@ -64,12 +64,12 @@ def write(out, result, found):
         ) from error
 
 
-def _write_predictions(path, found):
-    errors = metrics.absolute_errors(found["true"], found["predicted"])
-    numbers = np.concatenate([found["true"], found["predicted"], errors], axis=1)
+def _write_predictions(path, poses):
+    errors = metrics.absolute_errors(poses["true"], poses["predicted"])
+    numbers = np.concatenate([poses["true"], poses["predicted"], errors], axis=1)
     columns = [f"{kind}_{a}" for kind in ("true", "predicted", "error") for a in ANGLES]
     with open(path, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["image", "identity", *columns, "error_mean"])
-        for name, identity, row in zip(found["names"], found["identities"], numbers, strict=True):
+        for name, identity, row in zip(poses["names"], poses["identities"], numbers, strict=True):
             writer.writerow([name, identity, *(f"{number:.4f}" for number in row)])

@@ -58,14 +58,14 @@ def evaluate_file(
       RankPoseError: for a file or data that can't be read, a picture that is named twice or has
         no prediction, numbers that are not finite or look like radians; nothing is written then.
     """
-    about = records.read_description(data)
-    _, filter_angles = protocols.settings(protocol, about, None, filter_angles, own_crops=False)
-    out = evaluation_files.checked_out(out, predictions, about["protocol_set"])
-    evaluation.count_pictures(data, about, filter_angles)
+    dataset = records.read_description(data)
+    _, filter_angles = protocols.settings(protocol, dataset, None, filter_angles, own_crops=False)
+    folder = evaluation_files.checked_out(out, predictions, dataset["protocol_set"])
+    evaluation.count_pictures(data, dataset, filter_angles)
     rows = read_angles(predictions)
-    found, counts = match(rows, labels(data), filter_angles, allow_missing, predictions)
-    _check_unit(found, predictions)
-    result = evaluation.score(found, about, None, filter_angles, protocol)
+    poses, counts = match(rows, labels(data), filter_angles, allow_missing, predictions)
+    _check_unit(poses, predictions)
+    result = evaluation.score(poses, dataset, None, filter_angles, protocol)
     if counts["missing"]:
         result["left_out"] = {_MISSING: counts["missing"], **result["left_out"]}
     result |= {
@@ -74,8 +74,8 @@ def evaluate_file(
         "predictions": counts,
         "versions": {"rankpose_tf": rankpose_tf.__version__},
     }
-    evaluation_files.write(out, result, found)
-    return result, out
+    evaluation_files.write(folder, result, poses)
+    return result, folder
 
 
 def read_angles(path):
@@ -113,14 +113,14 @@ def read_angles(path):
 def _columns(header, path):
     """Indices of the name, yaw, pitch and roll."""
     wanted = (_NAME_COLUMNS, *((angle, f"predicted_{angle}") for angle in pose.ANGLES))
-    found = [next((n for n in names if n in header), None) for names in wanted]
-    for names, column in zip(wanted, found, strict=True):
+    present = [next((n for n in names if n in header), None) for names in wanted]
+    for names, column in zip(wanted, present, strict=True):
         if column is None:
             raise RankPoseError(
                 f"predictions: {str(path)!r} has no column {' or '.join(names)}, its header is "
                 f"{', '.join(header) or 'empty'}; expected image, yaw, pitch, roll"
             )
-    return [header.index(column) for column in found]
+    return [header.index(column) for column in present]
 
 
 def _cell(cells, column):
@@ -213,7 +213,7 @@ def match(rows, known, filter_angles, allow_missing, path):
             f"{str(path)!r}, such as {first!r} ({unknown} of its {len(rows)} rows name no picture "
             "of the data); add them, or pass --allow_missing to score without them and count them"
         )
-    found = {
+    poses = {
         "names": [known["names"][place] for place in chosen],
         "identities": [known["identities"][place] for place in chosen],
         "true": known["true"][chosen],
@@ -221,7 +221,7 @@ def match(rows, known, filter_angles, allow_missing, path):
     }
     outside = sum(not tested[place] for place in predicted)
     counts = {"rows": len(rows), "missing": len(missing), "unknown": unknown}
-    return found, {**counts, "outside_filter": outside}
+    return poses, {**counts, "outside_filter": outside}
 
 
 def _index(names):
@@ -249,9 +249,9 @@ def _find(name, index):
     return next((index[end] for end in _ends(name) if end in index), None)
 
 
-def _check_unit(found, path):
-    largest = np.abs(found["predicted"]).max()
-    if largest < _LARGEST_RADIANS <= np.abs(found["true"]).max():
+def _check_unit(poses, path):
+    largest = np.abs(poses["predicted"]).max()
+    if largest < _LARGEST_RADIANS <= np.abs(poses["true"]).max():
         raise RankPoseError(
             f"predictions: no angle in {str(path)!r} is over {largest:.2f}, so they seem to be "
             "radians; expected degrees"

@@ -28,26 +28,26 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 
 
-def write_plots(folder, result, found, views):
+def write_plots(folder, result, poses, views):
     """Writes grid.png, error_by_angle.png and cumulative_error.png, each under its protocol.
 
     Args:
       folder: existing folder.
       result: dict with protocol and model, as in evaluation.json.
-      found: dict with true and predicted, (N, 3) degrees, as from `evaluation.run.predict`.
+      poses: dict with true and predicted, (N, 3) degrees, as from `evaluation.run.predict`.
       views: function of a size in pixels -> the batches of `pairs.views` that were predicted, in
         the same order; only the pictures that are shown are kept.
 
     Raises:
       RankPoseError: if matplotlib is not installed, or a file can't be written.
     """
-    errors = absolute_errors(found["true"], found["predicted"])
+    errors = absolute_errors(poses["true"], poses["predicted"])
     chosen = spread(errors[:, 3], _SHOWN)
     pictures = pictures_at(views(_CROP), chosen)
     groups = _GROUPS if len(errors) > _SHOWN else ()
     figures = {
-        "grid": grid(pictures, found["true"][chosen], found["predicted"][chosen], groups),
-        "error_by_angle": error_by_angle(found["true"], errors),
+        "grid": grid(pictures, poses["true"][chosen], poses["predicted"][chosen], groups),
+        "error_by_angle": error_by_angle(poses["true"], errors),
         "cumulative_error": cumulative_error({result["model"]: errors}),
     }
     for name, figure in figures.items():
@@ -199,7 +199,7 @@ def binned(values, errors):
     """
     bins = np.floor(np.asarray(values) / _BIN_DEGREES).astype(int)
     used, counts = np.unique(bins, return_counts=True)
-    means = np.array([errors[bins == one].mean() for one in used])
+    means = np.array([errors[bins == index].mean() for index in used])
     return (used + 0.5) * _BIN_DEGREES, means, counts
 
 
@@ -240,7 +240,7 @@ def error_limit(errors):
     Args:
       errors: (N, 4) errors of each model.
     """
-    most = max(np.quantile(one, _SHARE_SHOWN, axis=0).max() for one in errors)
+    most = max(np.quantile(of_model, _SHARE_SHOWN, axis=0).max() for of_model in errors)
     return int(np.clip(10 * np.ceil(most / 10), _SHORTEST_AXIS, _LONGEST_AXIS))
 
 
@@ -251,7 +251,7 @@ def line_styles():
 
 def require_matplotlib():
     """Raises RankPoseError if the extra [plots] is not installed."""
-    new_figure(1, 1)
+    extras.load("matplotlib.figure", "plots", "plots")
 
 
 def new_figure(width, height):

@@ -74,74 +74,74 @@ def evaluate(
         the protocol, an `out` that is taken, or predictions that are not finite; nothing is
         written then.
     """
-    about_model = read_description(model)
-    about_data = records.read_description(data)
-    crop_scale, filter_angles = protocols.settings(protocol, about_data, crop_scale, filter_angles)
-    crop_scale = about_model["crop_scale"] if crop_scale is None else crop_scale
+    description = read_description(model)
+    dataset = records.read_description(data)
+    crop_scale, filter_angles = protocols.settings(protocol, dataset, crop_scale, filter_angles)
+    crop_scale = description["crop_scale"] if crop_scale is None else crop_scale
     if not (math.isfinite(crop_scale) and crop_scale > 0):
         raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
     if batch_size < 1:
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
     if plots:
         require_matplotlib()
-    out = evaluation_files.checked_out(out, model, about_data["protocol_set"])
-    expected = count_pictures(data, about_data, filter_angles)
+    folder = evaluation_files.checked_out(out, model, dataset["protocol_set"])
+    expected = count_pictures(data, dataset, filter_angles)
     network, _ = load_model(model)
 
     def views(size):
         return pairs.views(data, size, crop_scale, batch_size, filter_angles)
 
-    found = predict(network, views(about_model["input_size"]), data, expected, progress)
+    poses = predict(network, views(description["input_size"]), data, expected, progress)
     result = {
-        **score(found, about_data, crop_scale, filter_angles, protocol),
+        **score(poses, dataset, crop_scale, filter_angles, protocol),
         "data": pathlib.Path(data).resolve().name,
         "model": pathlib.Path(model).resolve().name,
-        "model_description": about_model,
+        "model_description": description,
         "versions": {
             "rankpose_tf": rankpose_tf.__version__,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
         },
     }
-    evaluation_files.write(out, result, found)
+    evaluation_files.write(folder, result, poses)
     if plots:
-        write_plots(out, result, found, views)
-    return result, out
+        write_plots(folder, result, poses, views)
+    return result, folder
 
 
-def count_pictures(data, about_data, filter_angles):
+def count_pictures(data, dataset, filter_angles):
     """Pictures of a prepared folder that the protocol admits.
 
     Args:
       data: prepared folder, for messages.
-      about_data: content of its dataset.json.
+      dataset: content of its dataset.json.
       filter_angles: whether pictures with an angle over 99 degrees are left out.
 
     Raises:
       RankPoseError: if there is none.
     """
-    count = about_data["views_within_limit" if filter_angles else "views"]
+    count = dataset["views_within_limit" if filter_angles else "views"]
     if count == 0:
         raise RankPoseError(
-            f"data: {str(data)!r} has no picture to test on: {about_data['views']} were prepared, "
+            f"data: {str(data)!r} has no picture to test on: {dataset['views']} were prepared, "
             f"of which none is without {_OVER_LIMIT}; see its dataset.json and skipped.csv"
         )
     return count
 
 
-def left_out(about_data, filter_angles):
+def left_out(dataset, filter_angles):
     """Pictures of the source that are not scored.
 
     Args:
-      about_data: content of dataset.json.
+      dataset: content of dataset.json.
       filter_angles: whether pictures with an angle over 99 degrees are left out.
 
     Returns:
       Dict: reason -> count; what `prepare` skipped is named as such.
     """
-    reasons = {f"prepare: {reason}": count for reason, count in about_data["skipped"].items()}
+    reasons = {f"prepare: {reason}": count for reason, count in dataset["skipped"].items()}
     if filter_angles:
-        over = about_data["views"] - about_data["views_within_limit"]
+        over = dataset["views"] - dataset["views_within_limit"]
         reasons = {_OVER_LIMIT: over, **reasons}
     return reasons
 
@@ -175,8 +175,11 @@ def predict(network, views, data, expected, progress=False):
             f"data: {str(data)!r} holds {len(names)} pictures where its dataset.json says "
             f"{expected}; prepare it again"
         )
-    true, predicted = (np.degrees(np.concatenate(angles)) for angles in (true, predicted))
-    return {"names": names, "identities": identities, "true": true, "predicted": predicted}
+    degrees = {
+        name: np.degrees(np.concatenate(angles))
+        for name, angles in (("true", true), ("predicted", predicted))
+    }
+    return {"names": names, "identities": identities, **degrees}
 
 
 def readable(views, data):
@@ -191,12 +194,12 @@ def readable(views, data):
         ) from error
 
 
-def score(found, about_data, crop_scale, filter_angles, protocol=None):
+def score(poses, dataset, crop_scale, filter_angles, protocol=None):
     """The figures of a test and the protocol they were made under.
 
     Args:
-      found: names, true and predicted, as from `predict`.
-      about_data: content of dataset.json.
+      poses: names, true and predicted, as from `predict`.
+      dataset: content of dataset.json.
       crop_scale: as for `protocol_name`.
       filter_angles: whether pictures with an angle over 99 degrees were left out.
       protocol: its name in `protocols.PROTOCOLS`, if it has one.
@@ -208,7 +211,7 @@ def score(found, about_data, crop_scale, filter_angles, protocol=None):
     Raises:
       RankPoseError: for predictions that are not finite.
     """
-    protocol_set, box_source = about_data["protocol_set"], about_data["box_source"]
+    protocol_set, box_source = dataset["protocol_set"], dataset["box_source"]
     limit = pose.LIMIT_DEGREES if filter_angles else None
     line = protocol_name(protocol_set, box_source, crop_scale, filter_angles)
     return {
@@ -217,9 +220,9 @@ def score(found, about_data, crop_scale, filter_angles, protocol=None):
         "set": protocol_set,
         "crop": {"boxes": None if crop_scale is None else box_source, "scale": crop_scale},
         "filter": {"angles": filter_angles, "limit_degrees": limit},
-        "left_out": left_out(about_data, filter_angles),
+        "left_out": left_out(dataset, filter_angles),
         "unit": "degrees",
-        **metrics.summarise(found["true"], found["predicted"], found["names"]),
+        **metrics.summarise(poses["true"], poses["predicted"], poses["names"]),
     }
 
 

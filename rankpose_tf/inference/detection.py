@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import extras
+from rankpose_tf.core import extras, pictures
 from rankpose_tf.core.errors import RankPoseError
 
 # The rule is fitted on faces; on something else its points may lie anywhere.
@@ -182,7 +182,9 @@ def from_backend(find, rule):
     """
 
     def detect(image):
-        faces = zip(*find(checked(image)), strict=True)
+        # A slice such as image[..., ::-1] is no memory that OpenCV can read.
+        picture = np.ascontiguousarray(pictures.checked(image, "image"))
+        faces = zip(*find(picture), strict=True)
         found = [
             Detection(landmark_box(box, points, rule), float(score))
             for box, points, score in faces
@@ -191,22 +193,6 @@ def from_backend(find, rule):
         return sorted(found, key=lambda detection: -detection.score)
 
     return detect
-
-
-def checked(image):
-    """The picture, if it is one a detector takes.
-
-    Raises:
-      RankPoseError: if it is not (H, W, 3) uint8, or empty.
-    """
-    image = np.asarray(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0 or image.dtype != np.uint8:
-        raise RankPoseError(
-            "image: expected an RGB picture (height, width, 3) of uint8, received "
-            f"{image.shape} of {image.dtype}; convert it first"
-        )
-    # A slice such as image[..., ::-1] is no memory that OpenCV can read.
-    return np.ascontiguousarray(image)
 
 
 def landmark_box(box, points, rule):

@@ -206,31 +206,7 @@ def _picture(image, name):
     """(H, W, 3) uint8 of a picture; RankPoseError, naming the argument, for anything else."""
     if _is_file(image):
         return pictures.read(image)
-    found = np.asarray(image)
-    if found.ndim != 3 or found.shape[2] != 3 or 0 in found.shape or found.dtype != np.uint8:
-        raise RankPoseError(
-            f"{name}: expected RGB of shape (H, W, 3) and type uint8, received "
-            f"{found.shape} {found.dtype}; {_advice(found)}"
-        )
-    return found
-
-
-def _advice(found):
-    """What to do about an array that is no picture."""
-    if found.dtype == object:
-        return "pass an array or the path of a file"
-    if found.ndim == 2:
-        return "of a grey picture make np.stack([image] * 3, axis=-1)"
-    if found.ndim == 3 and found.shape[2] == 1:
-        return "of a grey picture make np.repeat(image, 3, axis=2)"
-    if found.ndim == 3 and found.shape[2] == 4:
-        return "leave the fourth channel (transparency) away: image[..., :3]"
-    if found.ndim == 3 and found.shape[2] == 3 and found.dtype != np.uint8:
-        return (
-            "round values of 0..255 with np.rint(image).astype(np.uint8), and multiply values of "
-            "0..1 by 255 before"
-        )
-    return "several pictures of one size are (B, H, W, 3), of many sizes a list"
+    return pictures.checked(image, name)
 
 
 def _checked_boxes(box):

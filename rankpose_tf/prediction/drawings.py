@@ -1,5 +1,6 @@
 """Pictures with the poses drawn on them: one by one, and the first of them on one sheet."""
 
+import itertools
 import pathlib
 
 import cv2
@@ -49,9 +50,9 @@ def write_picture(path, image):
     Raises:
       RankPoseError: if the format can't hold the picture.
     """
-    path = pathlib.Path(path)
+    suffix = pathlib.Path(path).suffix
     try:
-        done, content = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        done, content = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     except cv2.error:
         done = False
     if not done:
@@ -121,18 +122,9 @@ def write_sheet(path, rows, draw, max_pixels):
 
 def _by_picture(rows):
     """Yields (path, list of (box, angles)) of the rows of pictures, which are neighbours."""
-    current, faces = None, []
-    for row in rows:
-        if row.frame is not None:
-            continue
-        if row.path != current:
-            if current is not None:
-                yield current, faces
-            current, faces = row.path, []
-        if row.angles is not None:
-            faces.append((row.box, row.angles))
-    if current is not None:
-        yield current, faces
+    of_pictures = (row for row in rows if row.frame is None)
+    for path, group in itertools.groupby(of_pictures, lambda row: row.path):
+        yield path, [(row.box, row.angles) for row in group if row.angles is not None]
 
 
 def _tile(image):

@@ -49,11 +49,11 @@ def expand(inputs, listing=None):
             "input: pass --input=PATH, a picture, folder, video, glob or camera index, or - for a "
             "list on standard input"
         )
-    found = {}
+    sources = {}
     for text in inputs:
         for source in _sources(str(text), listing):
-            found.setdefault((source.kind, source.path), source)
-    return list(found.values())
+            sources.setdefault((source.kind, source.path), source)
+    return list(sources.values())
 
 
 def _sources(text, listing):
@@ -97,5 +97,5 @@ def _folder(folder):
 
 
 def _is_known(path):
-    path = pathlib.Path(path)
-    return path.suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES) and path.is_file()
+    known = pathlib.Path(path).suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+    return known and pathlib.Path(path).is_file()

@@ -97,7 +97,7 @@ class Look:
         )
 
 
-def looked_at_ahead(sources, read, look, threads, most):
+def items_ahead(sources, read, look, threads, most):
     """Yields items with their crops, made by threads ahead of time.
 
     Args:
@@ -109,7 +109,7 @@ def looked_at_ahead(sources, read, look, threads, most):
     """
     amount = {"weigh": weight, "most": most, "budget": _WAITING}
     if look.crops:
-        return read_ahead(sources, lambda one: look(read(one)), threads=threads, **amount)
+        return read_ahead(sources, lambda source: look(read(source)), threads=threads, **amount)
     images = read_ahead(sources, read, threads=threads, **amount)
     return read_ahead(images, look, threads=1, **amount)
 
@@ -130,12 +130,12 @@ def poses(items, estimator, batch_size):
         waiting.append(item)
         faces, held = faces + len(item.crops), held + weight(item)
         if max(faces, len(waiting)) >= batch_size or held >= _WAITING:
-            yield from _judged(waiting, estimator)
+            yield from _predicted(waiting, estimator)
             waiting, faces, held = [], 0, 0
-    yield from _judged(waiting, estimator)
+    yield from _predicted(waiting, estimator)
 
 
-def _judged(items, estimator):
+def _predicted(items, estimator):
     crops = [crop for item in items for crop in item.crops]
     angles = estimator.predict_crops(np.stack(crops)).as_array() if crops else np.zeros((0, 3))
     start = 0

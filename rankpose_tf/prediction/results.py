@@ -7,6 +7,7 @@ ends at the end of a row; only a machine that loses its power can leave half a l
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -20,7 +21,8 @@ from rankpose_tf.core.pose import ANGLES
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
-    *(*ANGLES, "reason"),
+    *ANGLES,
+    "reason",
 )
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -118,18 +120,17 @@ def finished(path):
     Raises:
       RankPoseError: if the file was not written by `ResultFile`.
     """
-    done, last, pending = set(), None, []
+    groups = itertools.groupby(_lines(path), lambda line: line[1])
+    # A header is never unfinished.
+    last, pending, done = None, [], []
     with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
-        for text, of in _lines(path):
-            if of != last:
-                kept.writelines(pending)
-                done |= {last} if last is not None else set()
-                last, pending = of, []
-            pending.append(text)
-        # A header is never unfinished.
+        for last, lines in groups:
+            kept.writelines(pending)
+            done.append(last)
+            pending = [text for text, _ in lines]
         if last is None:
             kept.writelines(pending)
-    return done
+    return {name for name in done[:-1] if name is not None}
 
 
 def read(path):
@@ -172,7 +173,7 @@ def _lines(path):
                     return
                 yield line, _path_of(line, path)
             return
-        reader = csv.reader(_whole_lines(stream))
+        reader = csv.reader(line for line in stream if line.endswith("\n"))
         header = next(reader, None)
         if header is not None and tuple(header) != COLUMNS:
             _refuse(path)
@@ -182,10 +183,6 @@ def _lines(path):
             # Of a path with a line break in it, half may look like a line.
             if len(cells) == len(COLUMNS):
                 yield _csv_line(cells), cells[0]
-
-
-def _whole_lines(stream):
-    return (line for line in stream if line.endswith("\n"))
 
 
 def _path_of(line, path):
@@ -208,28 +205,27 @@ def _csv_line(cells):
 
 
 def _csv_row(row):
-    cells = [row.path, row.frame, _rounded(row.time, 6), row.face]
-    cells += [_rounded(value, 2) for value in row.box or [None] * 4]
-    cells += [_rounded(row.score, 4)]
-    cells += [_rounded(value, 4) for value in row.angles or [None] * 3]
-    return _csv_line([*cells, row.reason])
+    path, frame, time, face, box, *others = _record(row).values()
+    return _csv_line([path, frame, time, face, *(box or [None] * 4), *others])
 
 
 def _json_row(row):
-    yaw, pitch, roll = [_rounded(value, 4) for value in row.angles or [None] * 3]
-    record = {
+    return json.dumps(_record(row), allow_nan=False) + "\n"
+
+
+def _record(row):
+    """What is written of a row, rounded, by name."""
+    angles = [_rounded(angle, 4) for angle in row.angles or [None] * 3]
+    return {
         "path": row.path,
         "frame": row.frame,
         "time": _rounded(row.time, 6),
         "face": row.face,
         "box": row.box and [_rounded(value, 2) for value in row.box],
         "score": _rounded(row.score, 4),
-        "yaw": yaw,
-        "pitch": pitch,
-        "roll": roll,
+        **dict(zip(ANGLES, angles, strict=True)),
         "reason": row.reason,
     }
-    return json.dumps(record, allow_nan=False) + "\n"
 
 
 def _rounded(value, digits):

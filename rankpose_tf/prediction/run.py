@@ -91,21 +91,21 @@ def run(
     if draw_dir:
         pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
     draw = "axes" if draw == "none" else draw
-    with results.ResultFile(out, resume) if out else contextlib.nullcontext() as kept:
-        going = _Run(estimator, look, kept, draw, batch_size, max_pixels, progress)
+    with results.ResultFile(out, resume) if out else contextlib.nullcontext() as result_file:
+        work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress)
         if draw_dir:
-            going.draw_into(draw_dir, sources)
-        done = kept.done if kept else ()
-        left = [one for one in sources if one.kind == CAMERA or one.path not in done]
-        for is_picture, group in itertools.groupby(left, lambda one: one.kind == PICTURE):
+            work.draw_into(draw_dir, sources)
+        done = result_file.done if result_file else ()
+        left = [source for source in sources if source.kind == CAMERA or source.path not in done]
+        for is_picture, group in itertools.groupby(left, lambda source: source.kind == PICTURE):
             if is_picture:
-                going.pictures(list(group))
+                work.pictures(list(group))
             else:
                 for source in group:
-                    going.video(source, smoothing, preview)
+                    work.video(source, smoothing, preview)
     if contact_sheet:
         drawings.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
-    return going.summary
+    return work.summary
 
 
 def check(out, draw, draw_dir, contact_sheet, resume, preview):
@@ -142,8 +142,9 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview):
 class _Run:
     """One run over pictures and videos: what its parts share."""
 
-    def __init__(self, estimator, look, kept, draw, batch_size, max_pixels, progress):
-        self._estimator, self._look, self._kept, self._draw = estimator, look, kept, draw
+    def __init__(self, estimator, look, result_file, draw, batch_size, max_pixels, progress):
+        self._estimator, self._look, self._draw = estimator, look, draw
+        self._result_file = result_file
         self._batch_size, self._max_pixels = batch_size, max_pixels
         self._hide_bars = None if progress is None else not progress
         self._drawings = {}
@@ -156,7 +157,7 @@ class _Run:
 
     def pictures(self, sources):
         """Runs over pictures, several a batch."""
-        items = pipeline.looked_at_ahead(
+        items = pipeline.items_ahead(
             sources,
             lambda source: pipeline.read_picture(source.path, self._max_pixels),
             self._look,
@@ -165,8 +166,8 @@ class _Run:
         )
         bar = tqdm.tqdm(total=len(sources), unit="picture", disable=self._hide_bars)
         with contextlib.closing(items), bar:
-            judged = pipeline.poses(items, self._estimator, self._batch_size)
-            for source, (item, angles) in zip(sources, judged, strict=True):
+            predicted = pipeline.poses(items, self._estimator, self._batch_size)
+            for source, (item, angles) in zip(sources, predicted, strict=True):
                 self._keep(item, angles, range(len(angles)))
                 self.summary.pictures += item.reason is None
                 if source in self._drawings and item.image is not None:
@@ -214,7 +215,9 @@ class _Run:
         bar = tqdm.tqdm(total=frames.frames, unit="frame", desc=name, disable=self._hide_bars)
         with contextlib.closing(items), bar:
             for item, angles in pipeline.poses(items, self._estimator, batch_size):
-                angles, numbers = _tracked(tracked, item, angles)
+                # A crop has no box: its face is always where it was.
+                boxes = [(0, 0, 1, 1) if box is None else box for box, _ in item.faces]
+                numbers, angles = tracked.smooth(boxes, angles, item.time)
                 self._keep(item, angles, numbers)
                 self.summary.frames += 1
                 bar.update()
@@ -231,38 +234,27 @@ class _Run:
             # Its frames would only wait: they are looked at as they come, one by one.
             return (self._look(item) for item in items), 1
         most = 2 * self._batch_size
-        items = pipeline.looked_at_ahead(items, lambda item: item, self._look, 1, most)
+        items = pipeline.items_ahead(items, lambda item: item, self._look, 1, most)
         return items, self._batch_size
 
     def _keep(self, item, angles, numbers):
         """Writes the rows of an item, together, and counts it."""
         place = (item.path, item.frame, item.time)
         rows = [
-            _row(place, number, face, pose)
+            _row(place, number, *face, pose)
             for number, face, pose in zip(numbers, item.faces, angles, strict=True)
         ]
         self.summary.faces += len(rows)
         self.summary.without_face += not rows and item.reason is None
         self.summary.failed += item.reason is not None
-        if self._kept:
-            self._kept.write(rows or [results.Row(*place, reason=item.reason or NO_FACE)])
+        if self._result_file:
+            nothing = results.Row(*place, reason=item.reason or NO_FACE)
+            self._result_file.write(rows or [nothing])
 
 
-def _row(place, number, face, angles):
-    """Row of one face (box, score) with (3,) degrees."""
-    box, score = face
+def _row(place, number, box, score, angles):
+    """Row of one face with (3,) degrees."""
     row = results.Row(*place, number, None if box is None else tuple(box), score)
     if np.all(np.isfinite(angles)):
         return row._replace(angles=tuple(angles))
     return row._replace(reason=NO_POSE)
-
-
-def _tracked(tracked, item, angles):
-    """Angles and numbers of the faces of a frame, by `tracking.VideoPoses`."""
-    # A crop has no box: its face is always where it was.
-    faces = [
-        ((0, 0, 1, 1) if box is None else box, score, pose)
-        for (box, score), pose in zip(item.faces, angles, strict=True)
-    ]
-    found = tracked.smooth(faces, item.time)
-    return [face.angles for face in found], [face.number for face in found]

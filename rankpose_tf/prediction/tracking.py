@@ -4,8 +4,6 @@ Boxes are left, top, right, bottom in pixels; angles are (3,) degrees in the ord
 times are seconds.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from rankpose_tf.core.boxes import overlaps
@@ -59,9 +57,7 @@ class Tracker:
         Raises:
           RankPoseError: if `boxes` does not have four numbers a face.
         """
-        boxes = np.asarray(boxes, np.float64)
-        if boxes.size == 0:
-            boxes = boxes.reshape(0, 4)
+        boxes = np.asarray(boxes, np.float64) if len(boxes) else np.zeros((0, 4))
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise RankPoseError(
                 f"boxes: expected (N, 4), left, top, right, bottom, received {boxes.shape}"
@@ -98,15 +94,6 @@ class Tracker:
         return joined
 
 
-class TrackedFace(NamedTuple):
-    """One face of one frame: its number, (4,) box, score and (3,) angles in degrees."""
-
-    number: int
-    box: np.ndarray
-    score: float
-    angles: np.ndarray
-
-
 class VideoPoses:
     """A tracker, and a smoother for each face it knows.
 
@@ -121,24 +108,21 @@ class VideoPoses:
         self._new_smoother = new_smoother if smoothing else None
         self._smoothers = {}
 
-    def smooth(self, faces, time):
-        """Takes the faces of the next frame.
+    def smooth(self, boxes, angles, time):
+        """Takes the faces of the next frame; frames without faces have to be given too.
 
         Args:
-          faces: sequence of (box, score, angles); frames without faces have to be given too.
+          boxes: (N, 4), N may be 0.
+          angles: (N, 3) degrees.
           time: seconds.
 
         Returns:
-          List of `TrackedFace`, in the order of `faces`.
+          List of N integers, the faces' numbers, and list of N angles (3,), smoothed.
         """
-        numbers = self._tracker.update([box for box, _, _ in faces])
-        known = set(self._tracker.known)
-        self._smoothers = {n: one for n, one in self._smoothers.items() if n in known}
-        smoothed = []
-        for number, (box, score, angles) in zip(numbers, faces, strict=True):
-            if self._new_smoother is not None:
-                if number not in self._smoothers:
-                    self._smoothers[number] = self._new_smoother()
-                angles = self._smoothers[number].filter(angles, time)
-            smoothed.append(TrackedFace(number, box, score, angles))
-        return smoothed
+        numbers = self._tracker.update(boxes)
+        if self._new_smoother is None:
+            return numbers, list(angles)
+        known = self._tracker.known
+        self._smoothers = {n: self._smoothers.get(n) or self._new_smoother() for n in known}
+        pairs = zip(numbers, angles, strict=True)
+        return numbers, [self._smoothers[number].filter(pose, time) for number, pose in pairs]

@@ -30,7 +30,7 @@ class ServingError(RankPoseError):
 
 @dataclasses.dataclass(frozen=True)
 class ServedPose:
-    """One answer: degrees, or NaN and not valid where the picture could not be judged."""
+    """One answer: degrees, or NaN and not valid where the picture could not be predicted on."""
 
     yaw: float
     pitch: float

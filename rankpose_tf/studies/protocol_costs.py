@@ -86,11 +86,11 @@ def other_crops(run, scale, boxes):
     rows += [
         (
             "named protocol",
-            f"{name}: {p['boxes']}, crop {p['crop_scale']:g}",
-            (p["boxes"], p["crop_scale"]),
+            f"{name}: {p.boxes}, crop {p.crop_scale:g}",
+            (p.boxes, p.crop_scale),
         )
         for name, p in protocols.PROTOCOLS.items()
-        if p["boxes"] in boxes and p["boxes"] != "pt3d_68"
+        if p.boxes in boxes and p.boxes != "pt3d_68"
     ]
     return [(group, title, figures_of(_errors(run(*crop)))) for group, title, crop in rows]
 

@@ -22,14 +22,14 @@ def test_without_a_name_the_caller_decides_and_the_filter_is_on_unless_told():
 @pytest.mark.parametrize("name", protocols.PROTOCOLS)
 def test_every_protocol_sets_crop_and_filter_on_data_of_its_own(name):
     protocol = protocols.PROTOCOLS[name]
-    about = {"protocol_set": protocol["set"], "box_source": protocol["boxes"] or "of a list"}
-    expected = (protocol["crop_scale"], protocol["filter_angles"])
+    about = {"protocol_set": protocol.set, "box_source": protocol.boxes or "of a list"}
+    expected = (protocol.crop_scale, protocol.filter_angles)
     assert protocols.settings(name, about) == expected
     assert protocols.settings(name, about, *expected) == expected
 
 
 def test_boxes_of_protocols_are_those_that_prepare_can_make():
-    boxes = {p["boxes"] for p in protocols.PROTOCOLS.values() if p["set"] == "AFLW2000-3D"}
+    boxes = {p.boxes for p in protocols.PROTOCOLS.values() if p.set == "AFLW2000-3D"}
     assert boxes <= set(aflw2000.LANDMARKS)
 
 

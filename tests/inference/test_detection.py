@@ -134,7 +134,7 @@ def test_other_than_rgb_bytes_is_refused_with_what_was_received(image):
     def never(image):
         raise AssertionError("the backend saw it")
 
-    with pytest.raises(RankPoseError, match="image: expected an RGB picture .* received") as error:
+    with pytest.raises(RankPoseError, match="image: expected RGB of shape .* received") as error:
         detect.from_backend(never, _PLAIN)(image)
     assert str(image.shape) in str(error.value) and str(image.dtype) in str(error.value)
 

@@ -104,7 +104,7 @@ def test_every_face_of_every_picture_has_its_row(folder, tmp_path):
     }
 
 
-def test_crops_are_judged_whole_and_without_a_detector(tmp_path):
+def test_crops_are_predicted_whole_and_without_a_detector(tmp_path):
     for index in range(3):
         save(tmp_path / "crops" / f"{index}.png", np.full((30, 30, 3), 100 + index, np.uint8))
 

@@ -93,40 +93,35 @@ def test_each_face_of_a_video_has_a_smoother_of_its_own():
     times = np.arange(20) / 30
     poses = np.random.default_rng(9).normal(0, 3, (20, 2, 3))
     video, alone = VideoPoses(), [RotationSmoother(), RotationSmoother()]
-    for time, (one, two) in zip(times, poses, strict=True):
+    boxes = [box(0), box(50)]
+    for time, pair in zip(times, poses, strict=True):
         # The order of the boxes changes with every frame; the faces do not.
-        faces = [(box(0), 0.9, one), (box(50), 0.8, two)]
         order = [1, 0] if time * 30 % 2 else [0, 1]
-        found = video.smooth([faces[i] for i in order], time)
-        for face in found:
-            number = 0 if face.box[0] == 0 else 1
-            expected = alone[number].filter((one, two)[number], time)
-            np.testing.assert_array_equal(face.angles, expected)
-            assert face.score == (0.9, 0.8)[number]
-    assert sorted(face.number for face in found) == [0, 1]
+        numbers, angles = video.smooth([boxes[i] for i in order], pair[order], time)
+        assert numbers == order
+        expected = [alone[i].filter(pair[i], time) for i in order]
+        np.testing.assert_array_equal(angles, expected)
 
 
 def test_a_new_face_in_the_place_of_a_forgotten_one_starts_with_its_own_pose():
     video = VideoPoses(tracker=Tracker(keep_frames=1))
-    video.smooth([(box(0), 1.0, [0.0, 0.0, 0.0])], 0.0)
+    video.smooth([box(0)], [[0.0, 0.0, 0.0]], 0.0)
     for frame in (1, 2):
-        assert video.smooth([], frame / 30) == []
-    (face,) = video.smooth([(box(0), 1.0, [40.0, 0.0, 0.0])], 3 / 30)
-    assert face.number == 1
-    np.testing.assert_array_equal(face.angles, [40.0, 0.0, 0.0])
+        assert video.smooth([], [], frame / 30) == ([], [])
+    numbers, angles = video.smooth([box(0)], [[40.0, 0.0, 0.0]], 3 / 30)
+    assert numbers == [1]
+    np.testing.assert_array_equal(angles, [[40.0, 0.0, 0.0]])
 
 
 def test_a_face_that_was_missed_goes_on_from_where_it_was():
     video, alone = VideoPoses(), RotationSmoother()
     for time, yaw in ((0.0, 0.0), (0.1, 20.0)):
-        (face,) = video.smooth([(box(0), 1.0, [yaw, 0.0, 0.0])], time)
-        np.testing.assert_array_equal(face.angles, alone.filter([yaw, 0.0, 0.0], time))
-        assert video.smooth([], time + 0.05) == []
+        _, (angles,) = video.smooth([box(0)], [[yaw, 0.0, 0.0]], time)
+        np.testing.assert_array_equal(angles, alone.filter([yaw, 0.0, 0.0], time))
+        assert video.smooth([], [], time + 0.05) == ([], [])
 
 
 def test_without_smoothing_faces_are_numbered_and_angles_left():
     video = VideoPoses(smoothing=False)
     for frame, yaw in enumerate((0.0, 50.0)):
-        (face,) = video.smooth([(box(0), 1.0, [yaw, 0.0, 0.0])], frame / 30)
-        assert face.number == 0
-        assert face.angles == [yaw, 0.0, 0.0]
+        assert video.smooth([box(0)], [[yaw, 0, 0]], frame / 30) == ([0], [[yaw, 0, 0]])
