@@ -10,7 +10,7 @@ pictures. A picture without a face is a miss; one whose box overlaps the landmar
 than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
 """
 
-import pathlib
+import contextlib
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection
-from rankpose_tf.preparation import sources, w300lp
+from rankpose_tf.preparation import plan as plans
+from rankpose_tf.preparation import readers, sources, views
 
 _BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
 _RULES = {"blazeface": detection.BLAZEFACE_RULE, "mtcnn": detection.MTCNN_RULE}
@@ -61,29 +62,26 @@ def training_photos(source, count, seed):
     """View 0 of randomly chosen identities, of those within the 99-degree filter.
 
     Args:
-      source: folder or zip in 300W-LP's layout.
+      source: what `prepare` reads, whose view 0 is a photo.
       count: pictures wanted.
       seed: of the choice.
 
     Yields:
       image (H, W, 3) uint8 RGB, box (4,) left, top, right, bottom of the landmarks, pixels.
     """
-    opened = sources.open_source(source)
-    try:
-        identities, _ = w300lp.list_identities(opened.stamps(), pathlib.Path(source).stem)
-        order = np.random.default_rng(seed).permutation(len(identities))
-        for index in order:
+    plan = plans.make(source)
+    reader = readers.READERS[plan.kind]
+    with contextlib.closing(sources.open_source(source)) as opened:
+        for index in np.random.default_rng(seed).permutation(len(plan.identities)):
             if count == 0:
                 return
             try:
-                view = w300lp.read_view(opened, identities[index].views[0])
-            except sources.SkippedView:
+                view = reader.read_view(opened, plan.identities[index].views[0])
+            except views.SkippedView:
                 continue
             if records.within_limit(view.pose[np.newaxis])[0]:
                 count -= 1
                 yield decoded(view.image), view.box
-    finally:
-        opened.close()
 
 
 def decoded(image):
