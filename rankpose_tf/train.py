@@ -37,18 +37,12 @@ _RECIPE = [
         "separate_features", False, "Each angle has a third of the features to itself."
     ),
     flags.DEFINE_float("compact_width", 1.0, "Compact tower: multiplies its channels.", 0.01),
-    flags.DEFINE_integer("compact_depth", 0, "Compact tower: more blocks a stage.", 0),
     flags.DEFINE_float(
         "beta", 0.5, "Weight of MSE against ranking, eq. (7); 1 is MSE alone.", 0.0, 1.0
     ),
     flags.DEFINE_enum("loss_unit", "radians", list(losses.LOSS_UNITS), "Unit inside the loss."),
-    flags.DEFINE_enum("regression", "squared", losses.REGRESSIONS, "Cost of an error."),
-    flags.DEFINE_float("huber_degrees", 10.0, "Error from which huber grows linearly.", 0.001),
-    flags.DEFINE_boolean(
-        "gimbal_weighting", False, "Weigh pitch and roll less the further a head is turned."
-    ),
-    flags.DEFINE_float(
-        "difference_weight", 0.0, "Adds the error of the difference between the views.", 0.0
+    flags.DEFINE_enum(
+        "regression", "squared", losses.REGRESSIONS, "Cost of an error; huber: linear beyond 10."
     ),
     flags.DEFINE_float("learning_rate", 1e-3, "Adam's first; one cosine decay to 0.", 0.0),
     flags.DEFINE_float(
@@ -70,7 +64,6 @@ _RECIPE = [
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0
     ),
     flags.DEFINE_boolean("filter_angles", True, "Leave out views with an angle over 99 degrees."),
-    flags.DEFINE_float("yaw_limit", 180.0, "Train on no view turned further, degrees.", 1.0),
     flags.DEFINE_integer("seed", 0, "Of weights, data order and augmentation."),
     flags.DEFINE_enum(
         "mixed_precision", "none", list(loop.MIXED_PRECISION), "Type the tower computes in."

@@ -18,13 +18,13 @@ import numpy as np
 from absl import logging
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.preparation import box_columns, sources, table_rows, views
 
 UNITS = ("degrees", "radians")
 OPTIONS = {"label_unit": ""}
 
-_ANGLES = ("yaw", "pitch", "roll")
-_REQUIRED = ("image", *_ANGLES)
+_REQUIRED = ("image", *ANGLES)
 # Side of the square crop over the longer side of the box: the authors' tests, and our default.
 _CROP_SCALE = 1.4
 # Where no angle of so many rows is over half a turn in radians, the unit is asked for.
@@ -68,24 +68,25 @@ def list_identities(source, names, options):
     columns, rows = _parse(source, table)
     boxes = _checked_columns(table, columns)
     own = "identity" not in columns
-    largest, identities, skipped, seen = [], {}, [], set()
+    identities, skipped, seen, largest = {}, [], set(), 0.0
     for number, row in rows:
         try:
             angles, image, box = _parse_row(row, boxes)
-            largest.append(max(map(abs, angles)))
             pose = views.checked_pose(angles if options == "radians" else np.radians(angles))
             # Two faces of one picture without identities are told apart by their boxes.
-            key = (image, str(box)) if own else (image, _identity(row))
-            if key in seen:
+            person = str(box) if own else _identity(row)
+            if (image, person) in seen:
                 raise views.SkippedView(views.DUPLICATE_ROW)
         except views.SkippedView as reason:
             skipped.append((_image(row) or f"{table} line {number}", str(reason)))
             continue
-        seen.add(key)
+        largest = max(largest, *map(abs, angles))
+        name = person if not own else f"{image} {person}" if image in identities else image
+        group = image if own else person
         view = views.ListedView(_beside(table, image), image, (pose, box))
-        name = f"{image} {key[1]}" if own and image in identities else image if own else key[1]
-        identities.setdefault(name, (image if own else name, []))[1].append(view)
-    _check_unit(table, largest, options)
+        identities.setdefault(name, (group, []))[1].append(view)
+        seen.add((image, person))
+    _check_unit(table, len(seen), largest, options)
     listed = [views.ListedIdentity(n, group, tuple(v)) for n, (group, v) in identities.items()]
     paths = {view.path for identity in listed for view in identity.views}
     stamps = {path: source.stamp(path) for path in sorted(paths)}
@@ -145,7 +146,7 @@ def _parse_row(row, boxes):
         raise views.SkippedView(views.LONG_ROW)
     if not _image(row):
         raise views.SkippedView(views.MISSING_PICTURE)
-    cells = [table_rows.text(row, name) for name in _ANGLES]
+    cells = [table_rows.text(row, name) for name in ANGLES]
     if not all(cells):
         raise views.SkippedView(views.MISSING_LABEL)
     angles = table_rows.numbers(cells, views.CORRUPT_LABEL)
@@ -170,11 +171,11 @@ def _beside(table, image):
     return posixpath.normpath(posixpath.join(posixpath.dirname(table), image))
 
 
-def _check_unit(table, largest, unit):
-    if not unit and len(largest) >= _MANY_ROWS and max(largest) < _LARGEST_RADIANS:
+def _check_unit(table, rows, largest, unit):
+    if not unit and rows >= _MANY_ROWS and largest < _LARGEST_RADIANS:
         raise RankPoseError(
-            f"label_unit: no angle in {len(largest)} rows of {table!r} is over {max(largest):.2f}, "
-            "so they may be radians; pass --label_unit=radians, or --label_unit=degrees"
+            f"label_unit: no angle in {rows} rows of {table!r} is over {largest:.2f}, so they may "
+            "be radians; pass --label_unit=radians, or --label_unit=degrees"
         )
 
 

@@ -45,20 +45,6 @@ def averaged_weights(siamese):
         swap.on_test_end()
 
 
-class StopOnNotFinite(keras.callbacks.Callback):
-    """Ends the run at the first loss that is NaN or infinite, before it reaches a checkpoint.
-
-    Raises:
-      FloatingPointError: with the step; the last good checkpoint stays where it is.
-    """
-
-    def on_train_batch_end(self, batch, logs=None):
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            step = int(self.model.optimizer.iterations)
-            raise FloatingPointError(f"the loss became {loss} at step {step}")
-
-
 class SaveLast(keras.callbacks.Callback):
     """Writes last.keras, the state to resume from, every epoch and every `steps` steps."""
 

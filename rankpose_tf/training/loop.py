@@ -27,8 +27,6 @@ from rankpose_tf.training.workdir import resume
 
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
 
-_COMPACT_SHAPE = {"compact_width": 1.0, "compact_depth": 0}
-
 
 def train(
     *,
@@ -40,13 +38,9 @@ def train(
     transform="arccos",
     separate_features=False,
     compact_width=1.0,
-    compact_depth=0,
     beta=0.5,
     loss_unit="radians",
     regression="squared",
-    huber_degrees=10.0,
-    gimbal_weighting=False,
-    difference_weight=0.0,
     learning_rate=1e-3,
     ema_decay=0.0,
     batch_size=128,
@@ -59,7 +53,6 @@ def train(
     training_identities=0,
     validation_identities=200,
     filter_angles=True,
-    yaw_limit=180.0,
     crop_scale=1.4,
     augmentation=None,
     seed=0,
@@ -74,9 +67,8 @@ def train(
         result.json.
       data: prepared shards.
       tower, tower_weights, input_size, transform, separate_features: see `towers.build_tower`.
-      compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
-      beta, loss_unit, regression, huber_degrees, gimbal_weighting, difference_weight: see
-        `losses.RankPoseLoss`.
+      compact_width: of the compact tower, see `compact.compact_features`.
+      beta, loss_unit, regression: see `losses.RankPoseLoss`.
       learning_rate: Adam's at the first step; one cosine decay to 0 at the last.
       ema_decay: of a running average of the weights, which is then what is validated and kept in
         best.keras; 0 keeps none. The moving statistics of BatchNormalization, averages over some
@@ -93,8 +85,6 @@ def train(
       training_identities: how many to train on, see `data.pairs.choose_identities`; 0 is all.
       validation_identities: held out of training, to choose the best epoch by.
       filter_angles: leave out views with an angle over 99 degrees.
-      yaw_limit: train on no view whose yaw is further from 0, degrees; 180 is no limit. Held-out
-        views are judged whatever their yaw.
       crop_scale: of evaluation; the smallest of training.
       augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none. The paper
         names crop, scale, noise and blur without figures; ours are defaults of
@@ -117,14 +107,8 @@ def train(
             f"received {photo_epochs} with beta {beta}"
         )
     workdir = pathlib.Path(workdir)
-    shape = _compact_shape(tower, compact_width, compact_depth)
-    terms = {
-        "loss_unit": loss_unit,
-        "regression": regression,
-        "huber_degrees": huber_degrees,
-        "gimbal_weighting": gimbal_weighting,
-        "difference_weight": difference_weight,
-    }
+    shape = _compact_shape(tower, compact_width)
+    terms = {"loss_unit": loss_unit, "regression": regression}
     about = {
         "rankpose_tf": rankpose_tf.__version__,
         "tower": tower,
@@ -142,7 +126,7 @@ def train(
         "seed": seed,
     }
     threshold, chosen, identities = _split(
-        data, validation_identities, training_identities, filter_angles, yaw_limit
+        data, validation_identities, training_identities, filter_angles
     )
     epoch_steps = steps_per_epoch or max(1, identities * pairs_per_identity // batch_size)
     keras.utils.set_random_seed(seed)
@@ -173,7 +157,6 @@ def train(
         seed=seed,
         round_length=identities,
         chosen=chosen,
-        yaw_limit=yaw_limit,
         augmentation=augmentation,
         **crops,
     )
@@ -189,7 +172,7 @@ def train(
     logging.info("%d identities, %d steps an epoch, at step %d", identities, epoch_steps, step)
     history = callbacks.History(workdir, 2 * batch_size, finished_epochs=step // epoch_steps)
     hooks = [
-        callbacks.StopOnNotFinite(),
+        keras.callbacks.TerminateOnNaN(raise_error=True),
         history,
         callbacks.SaveBest(workdir, about, history.rows, last_stage),
         callbacks.SaveLast(workdir, checkpoint_steps),
@@ -217,24 +200,23 @@ def train(
     return result
 
 
-def _compact_shape(tower, width, depth):
+def _compact_shape(tower, width):
     """Arguments of `towers.build_tower` that only the compact tower has.
 
     Raises:
       RankPoseError: if they are set for another tower.
     """
-    shape = {"compact_width": width, "compact_depth": depth}
     if tower == "compact":
-        return shape
-    if shape != _COMPACT_SHAPE:
+        return {"compact_width": width}
+    if width != 1.0:
         raise RankPoseError(
-            f"compact_width, compact_depth: expected 1 and 0 for the tower {tower!r}, received "
-            f"{width} and {depth}; they shape the compact tower, pass --tower=compact"
+            f"compact_width: expected 1 for the tower {tower!r}, received {width}; it shapes the "
+            "compact tower, pass --tower=compact"
         )
     return {}
 
 
-def _split(data, validation_identities, training_identities, filter_angles, yaw_limit):
+def _split(data, validation_identities, training_identities, filter_angles):
     """The largest held-out hash, the chosen training identities (None: all), and how many train.
 
     Raises:
@@ -242,24 +224,15 @@ def _split(data, validation_identities, training_identities, filter_angles, yaw_
     """
     table = records.read_identity_table(data)
     threshold = pair_streams.held_out_threshold(table, validation_identities)
-    if not yaw_limit > 0:
-        raise RankPoseError(f"yaw_limit: expected degrees above 0, received {yaw_limit}")
-    if yaw_limit < 180:
-        identities = pair_streams.count_identities_within_yaw(
-            data, threshold, filter_angles, yaw_limit
-        )
-    else:
-        identities = pair_streams.count_training_identities(table, threshold, filter_angles)
+    identities = pair_streams.count_training_identities(table, threshold, filter_angles)
     if identities == 0:
         raise RankPoseError(
             f"data: {str(data)!r} holds no identity with two usable views to train on; "
-            "see its dataset.json for what was skipped, or raise --yaw_limit"
+            "see its dataset.json for what was skipped"
         )
     if not training_identities:
         return threshold, None, identities
-    chosen = pair_streams.choose_identities(
-        data, threshold, filter_angles, yaw_limit, training_identities
-    )
+    chosen = pair_streams.choose_identities(data, threshold, filter_angles, training_identities)
     return threshold, chosen, len(chosen)
 
 
@@ -310,10 +283,14 @@ def _fit(workdir, siamese, stage, validation, epoch_steps, epochs, hooks):
                 verbose=verbose,
                 shuffle=False,
             )
-        except FloatingPointError as error:
+        except RuntimeError as error:
+            if "NaN or Inf loss" not in str(error):
+                raise
             raise RankPoseError(
-                f"learning_rate or data: {error}; last.keras and best.keras are those from before "
-                "it. Lower --learning_rate, or look at the data, and start in another --workdir"
+                "learning_rate or data: the loss was no longer finite at step "
+                f"{int(siamese.optimizer.iterations)}; last.keras and best.keras are those from "
+                "before it. Lower --learning_rate, or look at the data, and start in another "
+                "--workdir"
             ) from error
         step = last * epoch_steps
         if callbacks.averages_weights(siamese) and last < epochs:
