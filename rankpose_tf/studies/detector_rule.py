@@ -1,13 +1,12 @@
 """Fits the rule that turns a detector's box into a landmark box, and measures what it costs.
 
 The weights for `rankpose_tf.inference.detection` are fitted on view 0 (the photo) of training
-identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
-black border of a quarter of their side first; most detectors look for a face with surroundings.
+identities, never on a test set. Training photos are tight crops of faces, so they get a black
+border of a quarter of their side first; most detectors look for a face with surroundings.
 `measure` finds the faces of a prepared test set, takes `detection.main_face` of each picture
 (chosen without a look at the labels) and scores the model on its box and on the landmark box of
-the same
-pictures. A picture without a face is a miss; one whose box overlaps the landmark square by less
-than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
+the same pictures. A picture without a face is a miss; one whose box overlaps the landmark square
+by less than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
 """
 
 import contextlib
@@ -174,11 +173,11 @@ def measure(detector, data, model):
     network, description = load_model(model)
     rows, missed, wrong = [], [], []
     for name, image, pose, truth in test_pictures(data):
-        found = detector(image)
-        if not found:
+        detections = detector(image)
+        if not detections:
             missed.append(name)
             continue
-        box = detection.main_face(found, image.shape[1], image.shape[0]).box
+        box = detection.main_face(detections, image.shape[1], image.shape[0]).box
         if boxes.overlaps([box], [crop.square_around(truth, 1.0)])[0, 0] < _WRONG_FACE_OVERLAP:
             wrong.append(name)
             continue
