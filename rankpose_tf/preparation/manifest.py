@@ -43,8 +43,8 @@ def _is_ours(source, table, names):
         columns, rows = _parse(source, table)
     except RankPoseError:
         return False
-    images = (_image(row) for _, row in rows)
-    first = next((_beside(table, image) for image in images if image), "")
+    listed = (_beside(table, _image(row)) for _, row in rows)
+    first = next((name for name in listed if name in names), "")
     stem = first.rpartition(".")[0].removesuffix("_rgb")
     labelled = f"{stem}.mat" in names or f"{stem}_pose.txt" in names
     return set(_REQUIRED) <= set(columns) and bool(first) and not labelled
@@ -112,7 +112,8 @@ def _parse(source, table):
         return table_rows.parse(table, source.read(table))
     except (OSError, ValueError) as error:
         raise RankPoseError(
-            f"source: the table {table!r} could not be read as text with rows ({error})"
+            f"source: the table {table!r} could not be read ({error}); expected rows of text, in "
+            "UTF-8"
         ) from error
 
 

@@ -14,6 +14,7 @@ from rankpose_tf.core.errors import RankPoseError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
+_READ = f"a folder, a zip or a table ({', '.join(TABLE_SUFFIXES)})"
 _UNPACK = "unpack it, and pass the folder or a zip of it"
 _EXPORT = f"which is not read; save it as one of {', '.join(TABLE_SUFFIXES)}"
 # Suffixes of what people have instead, and what is said of it.
@@ -53,13 +54,12 @@ class Folder:
         """Dict of name -> text that changes with the content, without reading it."""
         if self._only:
             return {self._only: self.stamp(self._only)}
-        names = (path.relative_to(self._path).as_posix() for path in _walk(self._path))
-        return {name: self.stamp(name) for name in names if _is_wanted(name)}
+        return {name: self.stamp(name) for name in _walk(self._path) if _is_wanted(name)}
 
     def stamp(self, name):
         """Size and time of one file, as text; "absent" where there is none."""
         try:
-            status = os.stat(self._path / name)
+            status = os.stat(os.path.join(self._path, name))
         except (OSError, ValueError):
             return "absent"
         return f"{status.st_size} {status.st_mtime_ns}"
@@ -80,7 +80,7 @@ class Folder:
 
 
 def _walk(top):
-    """Yields all files, those in linked folders last; no folder twice, so that a circle ends."""
+    """Yields names of all files, those in linked folders last; no folder twice: a circle ends."""
     waiting, seen = [str(top)], set()
     while waiting:
         for folder, folders, names in os.walk(waiting.pop(0)):
@@ -91,7 +91,8 @@ def _walk(top):
             seen.add(real)
             paths = (os.path.join(folder, name) for name in sorted(folders))
             waiting += [path for path in paths if os.path.islink(path)]
-            yield from (pathlib.Path(folder, name) for name in names)
+            below = pathlib.PurePath(os.path.relpath(folder, top)).as_posix()
+            yield from (name if below == "." else f"{below}/{name}" for name in names)
 
 
 class Zip:
@@ -102,9 +103,10 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+            cut = _begins_like_a_zip(path)
+            advice = "it may be cut short: download it again" if cut else f"pass {_READ}"
             raise RankPoseError(
-                f"source: {str(path)!r} is no readable zip ({error}); it may be cut short: "
-                "download it again"
+                f"source: {str(path)!r} is no readable zip ({error}); {advice}"
             ) from error
         self._entries = {
             posixpath.normpath(entry.filename.replace("\\", "/")): entry
@@ -163,13 +165,18 @@ def open_source(path):
         if path.name.lower().endswith(suffixes):
             raise RankPoseError(f"source: {str(path)!r} is {what}")
     if not path.is_file():
-        raise RankPoseError(
-            f"source: there is nothing at {str(path)!r}; pass a folder, a zip or a table "
-            f"({', '.join(TABLE_SUFFIXES)})"
-        )
+        raise RankPoseError(f"source: there is nothing at {str(path)!r}; pass {_READ}")
     if is_table(path.name):
         return Folder(path.parent, only=path.name)
     return Zip(path)
+
+
+def _begins_like_a_zip(path):
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(2) == b"PK"
+    except OSError:
+        return False
 
 
 def is_table(name):

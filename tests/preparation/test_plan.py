@@ -36,9 +36,7 @@ def test_the_kind_is_seen_by_the_names_and_labels(tmp_path):
 def test_two_sets_side_by_side_are_named_and_one_can_be_chosen(tmp_path):
     made_up.write_300w_lp(tmp_path)
     _pair(tmp_path, "AFLW2000/image00002", pt3d_68=made_up.landmarks(rows=3))
-    with pytest.raises(
-        RankPoseError, match="w300lp and aflw2000 side by side.*--kind=w300lp"
-    ):
+    with pytest.raises(RankPoseError, match="w300lp and aflw2000 side by side.*--kind=w300lp"):
         _plan(tmp_path)
     assert _plan(tmp_path / "AFLW2000").kind == "aflw2000"
     assert _plan(tmp_path, "w300lp").kind == "w300lp"
@@ -58,6 +56,7 @@ def test_a_table_of_pictures_that_have_labels_of_their_own_is_no_set(tmp_path):
 def test_of_several_tables_one_has_to_be_passed(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.csv").write_text(f"image,yaw,pitch,roll\n{name}.jpg,1,2,3\n")
+        (tmp_path / f"{name}.jpg").write_bytes(made_up.jpeg())
     with pytest.raises(RankPoseError, match=r"2 tables \(a.csv, b.csv\).*the table itself"):
         _plan(tmp_path)
     assert _plan(tmp_path / "b.csv").protocol_set == "b"
@@ -65,17 +64,13 @@ def test_of_several_tables_one_has_to_be_passed(tmp_path):
 
 def test_pictures_without_any_label_are_told_what_a_label_is(tmp_path):
     (tmp_path / "a.jpg").write_bytes(made_up.jpeg())
-    with pytest.raises(
-        RankPoseError, match="no picture with a label; .*.mat.*_pose.txt.*csv"
-    ):
+    with pytest.raises(RankPoseError, match="no picture with a label; .*.mat.*_pose.txt.*csv"):
         _plan(tmp_path)
 
 
 def test_an_option_of_another_set_is_refused_by_name(tmp_path):
     folder = made_up.write_300w_lp(tmp_path)
-    with pytest.raises(
-        RankPoseError, match="^label_unit: goes with the kind manifest.*w300lp"
-    ):
+    with pytest.raises(RankPoseError, match="^label_unit: goes with the kind manifest.*w300lp"):
         _plan(folder, label_unit="radians")
     with pytest.raises(RankPoseError, match="^label_unit: expected degrees or radians"):
         _plan(folder, "manifest", label_unit="turns")

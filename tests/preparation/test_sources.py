@@ -40,7 +40,12 @@ def test_stamps_change_with_the_content(tmp_path):
 def test_a_cut_zip_and_no_zip_are_one_sentence(tmp_path):
     archive = _zip(tmp_path / "x.zip", a=b"1" * 1000)
     archive.write_bytes(archive.read_bytes()[:-10])
-    for path, message in ((archive, "cut short"), (tmp_path / "absent", "there is nothing at")):
+    (tmp_path / "renamed.zip").write_bytes(b"Rar!")
+    for path, message in (
+        (archive, "cut short"),
+        (tmp_path / "renamed.zip", "no readable zip .*; pass a folder, a zip or a table"),
+        (tmp_path / "absent", "there is nothing at"),
+    ):
         with pytest.raises(RankPoseError, match=message):
             sources.open_source(path)
 
