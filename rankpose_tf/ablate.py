@@ -12,7 +12,7 @@ from absl import flags
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.studies import ablation_plan, ablation_runs, ablation_table
+from rankpose_tf.studies import ablation_cells, ablation_runs, ablation_table
 
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, to train on.")
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Folder made by rankpose_tf.prepare, to test on.")
@@ -39,25 +39,25 @@ def main(argv):
             raise RankPoseError(f"{flag.name}: pass --{flag.name}=FOLDER")
     for flag in (_DATA, _EVAL_DATA):
         records.read_description(flag.value)
-    planned = ablation_plan.plan(
+    runs = ablation_cells.list_runs(
         workdir=_WORKDIR.value,
         recipe=_RECIPE.value,
-        cells=ablation_plan.cell_files(_CELLS.value, _RECIPE.value),
+        cells=ablation_cells.cell_files(_CELLS.value, _RECIPE.value),
         seeds=_seeds(),
         data=_DATA.value,
     )
     failures = []
     if not _SUMMARY_ONLY.value:
-        failures = ablation_runs.run(
-            planned, eval_data=_EVAL_DATA.value, checkpoint_steps=_CHECKPOINT_STEPS.value
+        failures = ablation_runs.complete(
+            runs, eval_data=_EVAL_DATA.value, checkpoint_steps=_CHECKPOINT_STEPS.value
         )
     text = ablation_table.write(
-        _WORKDIR.value, planned, _EVAL_DATA.value, ablation_plan.flag_lines(_RECIPE.value)
+        _WORKDIR.value, runs, _EVAL_DATA.value, ablation_cells.flag_lines(_RECIPE.value)
     )
     print(f"{text}\n{pathlib.Path(_WORKDIR.value) / 'table.md'}")
     if failures:
         raise RankPoseError(
-            f"cells: {len(failures)} of {len(planned)} runs failed, the first is {failures[0]}. "
+            f"cells: {len(failures)} of {len(runs)} runs failed, the first is {failures[0]}. "
             "The same command tries them again"
         )
 

@@ -58,9 +58,9 @@ def _predict():
 
     out = files.new_file("out", _OUT.value) if _OUT.value else None
     estimator = rankpose_tf.load(_MODEL.value or None)
-    found = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
-    print(speed.table(found))
-    _write(out, found)
+    figures = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
+    print(speed.table(figures))
+    _write(out, figures)
 
 
 def _servers():

@@ -4,6 +4,7 @@
     python -m rankpose_tf.prepare --source=AFLW2000-3D.zip --out=prepared/aflw2000
     python -m rankpose_tf.prepare --source=hpdb --boxes=biwi_boxes.csv --out=prepared/biwi
     python -m rankpose_tf.prepare --source=mine.csv --out=prepared/mine
+    python -m rankpose_tf.prepare --source=faces_with_a_table.zip --out=prepared/faces
     python -m rankpose_tf.prepare --kind=synthetic --out=prepared/synthetic
 
 The same command goes on with a run that was stopped.
@@ -13,11 +14,13 @@ from absl import flags
 
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.preparation import aflw2000, plan, prepare
+from rankpose_tf.preparation import aflw2000, manifest, prepare, readers
 
-_SOURCE = flags.DEFINE_string("source", "", "Folder or zip as distributed, or a .csv or .jsonl.")
+_SOURCE = flags.DEFINE_string(
+    "source", "", "Folder or zip as distributed, or a table: .csv, .tsv, .jsonl."
+)
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")
-_KIND = flags.DEFINE_enum("kind", "auto", plan.KINDS, "What the source is; auto looks at it.")
+_KIND = flags.DEFINE_enum("kind", "auto", readers.KINDS, "What the source is; auto looks at it.")
 _SHARDS = flags.DEFINE_integer("shards", 32, "Files to cut the identities into.", lower_bound=1)
 _WORKERS = flags.DEFINE_integer(
     "workers", 0, "Processes, about 0.4 GB each; 0 is one a core.", lower_bound=0
@@ -25,7 +28,8 @@ _WORKERS = flags.DEFINE_integer(
 _MINIMUM_VIEWS = flags.DEFINE_integer(
     "minimum_views",
     0,
-    "Leave out identities with fewer usable views; 0 is 1 for aflw2000 and biwi, 2 for the others.",
+    "Leave out identities with fewer usable views; 0 is 1 for aflw2000, biwi and tables without "
+    "identities, 2 for the others.",
     lower_bound=0,
 )
 _MAX_SKIPPED_FRACTION = flags.DEFINE_float(
@@ -36,25 +40,29 @@ _MAX_SKIPPED_FRACTION = flags.DEFINE_float(
     0.0,
     1.0,
 )
-_SYNTHETIC_IDENTITIES = flags.DEFINE_integer(
+flags.DEFINE_integer(
     "synthetic_identities", 600, "Heads to render for --kind=synthetic.", lower_bound=1
 )
-_LANDMARKS = flags.DEFINE_enum(
+flags.DEFINE_enum(
     "landmarks",
-    None,
-    list(aflw2000.LANDMARKS),
+    "",
+    ["", *aflw2000.LANDMARKS],
     "What boxes of AFLW2000-3D are drawn around, for other protocols; default: pt3d_68.",
 )
-_BOXES = flags.DEFINE_string(
+flags.DEFINE_string(
     "boxes",
     "",
-    "Of BIWI: a .csv list of frames with boxes, mtcnn to run it, or head (the default) for a "
+    "Of BIWI: a table of frames with boxes, mtcnn to run it, or head (the default) for a "
     "square around the labelled head centre; see docs/biwi.md.",
 )
-_CALIBRATION = flags.DEFINE_bool(
-    "calibration", False, "Of BIWI: angles in the colour camera's frame, by rgb.cal."
+flags.DEFINE_bool("calibration", False, "Of BIWI: angles in the colour camera's frame, by rgb.cal.")
+flags.DEFINE_enum(
+    "label_unit",
+    "",
+    ["", *manifest.UNITS],
+    "Of a table's angles; default: degrees, but a table that looks like radians is refused.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the heads of --kind=synthetic.")
+flags.DEFINE_integer("seed", 0, "Of the heads of --kind=synthetic.")
 
 
 def main(argv):
@@ -69,11 +77,7 @@ def main(argv):
         workers=_WORKERS.value or None,
         minimum_views=_MINIMUM_VIEWS.value,
         max_skipped_fraction=_MAX_SKIPPED_FRACTION.value,
-        synthetic_identities=_SYNTHETIC_IDENTITIES.value,
-        seed=_SEED.value,
-        landmarks=_LANDMARKS.value or "",
-        boxes=_BOXES.value,
-        calibration=_CALIBRATION.value,
+        **{name: flags.FLAGS[name].value for name in readers.OPTIONS},
     )
     skipped = sum(description["skipped"].values())
     print(

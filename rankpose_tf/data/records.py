@@ -10,6 +10,7 @@ histograms), identities.csv (one row per identity) and skipped.csv (what was lef
 
 import csv
 import dataclasses
+import hashlib
 import json
 import math
 import pathlib
@@ -141,6 +142,32 @@ def write_shard(path, identities):
             writer.write(encode_identity(identity))
 
 
+def checksum(path):
+    """SHA-256 of a file, as text."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint(directory):
+    """What tells two prepared sets apart: equal for copies of one set, wherever they lie.
+
+    Args:
+      directory: folder written by `rankpose_tf.prepare`.
+
+    Returns:
+      Text: a hash of the checksums of all shards, as dataset.json has them; for a set that was
+      prepared before there were any, of dataset.json and the table of identities.
+
+    Raises:
+      RankPoseError: as `read_description`.
+    """
+    description = read_description(directory)
+    content = sorted((row["file"], row.get("checksum")) for row in description["shards"])
+    if not all(known for _, known in content):
+        content = [description, read_identity_table(directory)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def shard_name(index, count):
     """File name of shard `index` of `count`."""
     return f"shard-{index:05d}-of-{count:05d}.tfrecord"
@@ -164,7 +191,8 @@ def read_description(directory):
 
     Returns:
       Dict: format_version, kind, source, protocol_set, box_source, identities, views,
-      views_within_limit, skipped, histogram_degrees, shards, minimum_views.
+      views_within_limit, skipped, histogram_degrees, shards (file, identities, views, bytes,
+      checksum), minimum_views, fingerprint (of the source and options).
 
     Raises:
       RankPoseError: if the folder is missing, not prepared or not to the end, of another format

@@ -196,29 +196,39 @@ def _draw_part(head, picture, depth, origin, direction, radii, paint, light):
             return
 
 
-def identity(index, views=5, seed=0, size=96):
-    """Views of one head, a function of (seed, index) alone.
+def view(index, number, seed=0, size=96):
+    """One view of one head, a function of the arguments alone.
 
     Args:
       index: which head.
-      views: how many pictures of it.
+      number: which of its views.
       seed: of the whole set.
-      size: side of the pictures, pixels.
+      size: side of the picture, pixels.
 
     Returns:
-      `records.Identity` with JPEG views; yaw within +-75 degrees, pitch +-45, roll +-40.
+      `records.View`, a JPEG; yaw within +-75 degrees, pitch +-45, roll +-40.
     """
     generator = np.random.default_rng([seed, index])
     head = _draw_head(generator)
-    name = f"head_{seed}_{index:06d}"
-    rendered = []
-    for view in range(views):
-        pose = generator.uniform(-_RANGE, _RANGE).astype(np.float32)
-        picture, box = _render(head, pose, size)
-        bgr = np.ascontiguousarray(picture[..., ::-1])
-        _, jpeg = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-        rendered.append(View(name=f"{name}_{view}.jpg", image=jpeg.tobytes(), pose=pose, box=box))
-    return Identity(name=name, group=name, views=tuple(rendered))
+    pose = generator.uniform(-_RANGE, _RANGE, (number + 1, 3))[number].astype(np.float32)
+    picture, box = _render(head, pose, size)
+    bgr = np.ascontiguousarray(picture[..., ::-1])
+    _, jpeg = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
+    return View(f"{_name(index, seed)}_{number}.jpg", jpeg.tobytes(), pose, box)
+
+
+def _name(index, seed):
+    return f"head_{seed}_{index:06d}"
+
+
+def identity(index, views=5, seed=0, size=96):
+    """The first `views` views of one head; see `view`.
+
+    Returns:
+      `records.Identity`.
+    """
+    name = _name(index, seed)
+    return Identity(name, name, tuple(view(index, n, seed, size) for n in range(views)))
 
 
 def identities(count, views=5, seed=0, size=96):

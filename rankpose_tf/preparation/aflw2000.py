@@ -7,105 +7,84 @@ pt3d_68: pt2d of these files has 21 points and -1 for the hidden ones, and a box
 Other protocols use pt2d all the same, so `LANDMARKS` has it too, for a test under theirs.
 """
 
-import dataclasses
-import io
 import pathlib
 import re
 
 import numpy as np
 
-from rankpose_tf.data import records
-from rankpose_tf.preparation import sources, w300lp
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.preparation import mat_labels, views
 
 USUAL_LANDMARKS = "pt3d_68"
 # pt2d: hidden points at -1 are taken for points, as Hopenet and 6DRepNet do. pt2d_visible: they
 # are left out, as FSA-Net does. pt2d_hopenet: the square that Hopenet cuts, from pt2d.
 LANDMARKS = (USUAL_LANDMARKS, "pt2d_visible", "pt2d", "pt2d_hopenet")
+OPTIONS = {"landmarks": ""}
 
+_COUNT = 68
 # How many .mat files to look at before the layout counts as another one; the first may be broken.
 _PROBES = 10
 
 
-def is_layout(source, names):
-    """Whether a source is AFLW2000-3D: it has an image#####.mat with pt3d_68.
+def claims(source, names):
+    """Whether a source has an image#####.mat that is no label of 300W-LP.
 
-    Args:
-      source: `sources.Folder` or `sources.Zip`.
-      names: names of all files in it.
+    That has 68 points in pt2d; here they are in pt3d_68, and pt2d has 21.
     """
-    from scipy import io as scipy_io
-
-    labels = [n for n in sorted(names) if re.search(r"(^|/)image\d+\.mat$", n)]
+    labels = [n for n in sorted(names) if mat_labels.is_label(n) and is_named_alike(n)]
     for name in labels[:_PROBES]:
-        try:
-            variables = scipy_io.whosmat(io.BytesIO(source.read(name)))
-        except Exception:  # scipy reports damage by many types, from TypeError to zlib.error.
-            continue
-        return any(variable[0] == "pt3d_68" for variable in variables)
+        shapes = mat_labels.shapes(source, name)
+        if shapes:
+            return "pt3d_68" in shapes or shapes.get("pt2d", (2, _COUNT))[-1] != _COUNT
     return False
 
 
-def list_identities(names, top):
-    """One identity for each picture.
+def is_named_alike(name):
+    """Whether a picture or label is called image##### as in this set."""
+    return bool(re.fullmatch(r"image\d+", pathlib.PurePosixPath(name).stem, re.IGNORECASE))
 
-    Args:
-      names: names of all files in the source.
-      top: unused; what the source is called.
 
-    Returns:
-      List of `sources.ListedIdentity`, and list of (path, reason) of pictures without a .mat.
-    """
-    del top
-    listed, skipped = w300lp.pictures_with_labels(names)
+def read_options(given):
+    """The landmarks to draw boxes around, and the same as a mark, empty for the usual."""
+    landmarks = given["landmarks"] or USUAL_LANDMARKS
+    if landmarks not in LANDMARKS:
+        raise RankPoseError(
+            f"landmarks: expected one of {', '.join(LANDMARKS)}, received {landmarks!r}"
+        )
+    return landmarks, "" if landmarks == USUAL_LANDMARKS else landmarks
+
+
+def list_identities(source, names, options):
+    """One identity for each picture. See `readers.Reader`."""
+    del source
+    listed, skipped = mat_labels.pictures_with_labels(names)
     identities = []
     for picture, label in listed:
         path = pathlib.PurePosixPath(picture)
-        view = sources.ListedView(picture, path.name, label)
-        identities.append(sources.ListedIdentity(path.stem, path.stem, (view,)))
-    return identities, skipped
-
-
-def with_landmarks(identities, landmarks):
-    """The same identities, whose boxes `read_view` draws around other landmarks.
-
-    Args:
-      identities: list of `sources.ListedIdentity` from `list_identities`.
-      landmarks: one of `LANDMARKS`.
-    """
-    return [
-        dataclasses.replace(
-            identity,
-            views=tuple(
-                dataclasses.replace(view, label=(view.label, landmarks)) for view in identity.views
-            ),
-        )
-        for identity in identities
-    ]
+        view = views.ListedView(picture, path.name, (label, options))
+        identities.append(views.ListedIdentity(path.stem, path.stem, (view,)))
+    return views.Listing(identities, skipped, mat_labels.stamps(names))
 
 
 def read_view(source, listed):
-    """Reads one view; as `w300lp.read_view`, but its box is the tight box of pt3d_68.
-
-    Where the label names other landmarks, as from `with_landmarks`, it is theirs.
-    """
-    if isinstance(listed.label, str):
-        pose, box = w300lp.read_label(source, listed.label, USUAL_LANDMARKS)
-    else:
-        pose, box = _read_pt2d(source, *listed.label)
-    return records.View(listed.name, sources.read_picture(source, listed.path), pose, box)
-
-
-def _read_pt2d(source, name, landmarks):
-    """Pose and box of pt2d as `w300lp.read_label` returns them; two of the files have 23 points."""
-    pose, points = w300lp.read_points(source, name, "pt2d", None)
+    """Reads one view; its box is drawn around the landmarks of its label. See `readers.Reader`."""
+    name, landmarks = listed.label
+    if landmarks == USUAL_LANDMARKS:
+        pose, points = mat_labels.read(source, name, landmarks, _COUNT)
+    else:  # Two of the files have 23 points.
+        pose, points = mat_labels.read(source, name, "pt2d")
     if landmarks == "pt2d_visible":
         points = points[:, np.all(points > 0, axis=0)]
-    if not points.size:
-        raise sources.SkippedView(sources.BAD_BOX)
-    box = np.concatenate([points.min(axis=1), points.max(axis=1)])
+    box = mat_labels.tight_box(points)
     if landmarks == "pt2d_hopenet":
-        box = hopenet_square(box)
-    return pose, sources.checked_box(box)
+        box = views.checked_box(hopenet_square(box))
+    return views.view(listed, views.read_picture(source, listed.path), pose, box)
+
+
+def describe(source, identities, options):
+    """The set under its name, and its landmarks."""
+    del source, identities
+    return views.Description("AFLW2000-3D", options, 1)
 
 
 def hopenet_square(box):

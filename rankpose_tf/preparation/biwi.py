@@ -23,11 +23,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
-from rankpose_tf.preparation import biwi_boxes, biwi_cameras, sources
+from rankpose_tf.preparation import biwi_boxes, biwi_cameras, views
 
-FRAMES = 15678
+OPTIONS = {"boxes": "", "calibration": False}
 
+_FRAMES = 15678
 _VIEWS = 5
 _RGB, _POSE = "_rgb.png", "_pose.txt"
 _NAME = re.compile(r"(?:.*/)?(\d\d/frame_\d{5})(_rgb\.png|_pose\.txt)")
@@ -61,41 +61,44 @@ class Label(NamedTuple):
     calibration: bool
 
 
-def is_wanted(name):
-    """Whether a file of the source plays a part: a frame, its pose, or a calibration."""
-    return bool(_NAME.fullmatch(name) or _CALIBRATION.fullmatch(name))
-
-
-def is_layout(names):
-    """Whether a source is BIWI: it has a NN/frame_NNNNN_rgb.png or its pose."""
+def claims(source, names):
+    """Whether a source has a NN/frame_NNNNN_rgb.png or its pose."""
+    del source
     return any(_NAME.fullmatch(name) for name in names)
 
 
-def list_identities(source, names, boxes, calibration):
-    """Deals the frames out to identities.
+def read_options(given):
+    """(boxes, calibration), boxes being a `biwi_boxes.FrameList`, `MTCNN` or `HEAD`; and a mark.
 
-    Args:
-      source: `sources.Folder` or `sources.Zip`; only its .cal files are read.
-      names: names of all files in it.
-      boxes: `biwi_boxes.FrameList`, `biwi_boxes.MTCNN` or `biwi_boxes.HEAD`.
-      calibration: turn the rotations into the colour camera's axes.
+    Raises:
+      RankPoseError: if MTCNN is asked for and not installed, or a list is unreadable.
+    """
+    boxes = given["boxes"] or biwi_boxes.HEAD
+    mark = boxes
+    if boxes == biwi_boxes.MTCNN:
+        biwi_boxes.require_mtcnn()
+    elif boxes != biwi_boxes.HEAD:
+        boxes = biwi_boxes.read_list(boxes)
+        mark = boxes.fingerprint
+    return (boxes, given["calibration"]), f"{mark} {given['calibration']}"
 
-    Returns:
-      List of `sources.ListedIdentity` with a `Label` each view, and list of (path, reason) of
-      frames that cannot be used, as names alone tell.
+
+def list_identities(source, names, options):
+    """Deals the frames out to identities; a view's label is a `Label`. See `readers.Reader`.
 
     Raises:
       RankPoseError: if a calibration is needed and absent, or is broken.
     """
-    found, skipped = _files(names)
+    boxes, calibration = options
+    files, skipped = _files(names)
     of_list = isinstance(boxes, biwi_boxes.FrameList)
     skipped += boxes.skipped if of_list else []
     sequences = {}
-    for frame in sorted(boxes.boxes if of_list else found):
-        files = found.get(frame, {})
-        reason = _reason(files)
+    for frame in sorted(boxes.boxes if of_list else files):
+        of_frame = files.get(frame, {})
+        reason = _reason(of_frame)
         if reason:
-            skipped.append((files.get(_RGB) or files.get(_POSE) or frame + _RGB, reason))
+            skipped.append((of_frame.get(_RGB) or of_frame.get(_POSE) or frame + _RGB, reason))
         else:
             sequences.setdefault(frame[:2], []).append(frame)
     needed = "boxes" if boxes == biwi_boxes.HEAD else "calibration" if calibration else ""
@@ -103,48 +106,50 @@ def list_identities(source, names, boxes, calibration):
 
     def view(frame):
         box = boxes.boxes[frame] if of_list else boxes
-        label = Label(found[frame][_POSE], box, cameras.get(frame[:2]), calibration)
-        return sources.ListedView(found[frame][_RGB], frame + _RGB, label)
+        label = Label(files[frame][_POSE], box, cameras.get(frame[:2]), calibration)
+        return views.ListedView(files[frame][_RGB], frame + _RGB, label)
 
-    return [
+    identities = [
         identity
         for sequence, frames in sequences.items()
         for identity in _dealt(sequence, [view(frame) for frame in frames])
-    ], skipped
+    ]
+    stamps = {n: names[n] for n in names if _NAME.fullmatch(n) or _CALIBRATION.fullmatch(n)}
+    return views.Listing(identities, skipped, stamps)
 
 
 def _files(names):
     """Dict of frame -> dict of suffix -> path; and (path, reason) of second copies of a frame."""
-    found, skipped = {}, []
+    files, skipped = {}, []
     for name in sorted(names):
         match = _NAME.fullmatch(name)
         if not match:
             continue
-        files = found.setdefault(match[1], {})
-        if match[2] not in files:
-            files[match[2]] = name
+        of_frame = files.setdefault(match[1], {})
+        if match[2] not in of_frame:
+            of_frame[match[2]] = name
         elif match[2] == _RGB:
-            skipped.append((name, sources.DUPLICATE_FRAME))
-    return found, skipped
+            skipped.append((name, views.DUPLICATE_FRAME))
+    return files, skipped
 
 
 def _reason(files):
     """Why a frame cannot be used, or None."""
     if not files:
-        return sources.LISTED_ONLY
+        return views.LISTED_ONLY
     if _RGB not in files:
-        return sources.MISSING_PICTURE
-    return None if _POSE in files else sources.MISSING_LABEL
+        return views.MISSING_PICTURE
+    return None if _POSE in files else views.MISSING_LABEL
 
 
 def _cameras(source, names, sequences, needed):
     """Dict of sequence -> `biwi_cameras.Camera`."""
-    found = {}
+    calibrations = {}
     for name in sorted(names):
         match = _CALIBRATION.fullmatch(name)
         if match:
-            found.setdefault(match.groups(), name)
-    missing = [sequence for sequence in sequences if (sequence, "rgb") not in found]
+            calibrations.setdefault(match.groups(), name)
+    missing = [sequence for sequence in sequences if (sequence, "rgb") not in calibrations]
     if missing:
         raise RankPoseError(
             f"{needed}: rgb.cal is needed and missing in sequence {', '.join(missing)} of the "
@@ -152,65 +157,52 @@ def _cameras(source, names, sequences, needed):
             "without --calibration"
         )
     return {
-        sequence: biwi_cameras.read(source, found[sequence, "rgb"], found.get((sequence, "depth")))
+        sequence: biwi_cameras.read(
+            source, calibrations[sequence, "rgb"], calibrations.get((sequence, "depth"))
+        )
         for sequence in sequences
     }
 
 
-def _dealt(sequence, views):
+def _dealt(sequence, listed):
     """Identities of up to `_VIEWS` views; each has views of the whole sequence."""
-    count = -(-len(views) // _VIEWS)
+    count = -(-len(listed) // _VIEWS)
     person = _PEOPLE.get(sequence, sequence)
     return [
-        sources.ListedIdentity(f"{sequence}/{index:03d}", person, tuple(views[index::count]))
+        views.ListedIdentity(f"{sequence}/{index:03d}", person, tuple(listed[index::count]))
         for index in range(count)
     ]
 
 
-def protocol(identities, boxes, calibration):
-    """What reports call the frames and angles, and the boxes.
-
-    Args:
-      identities: from `list_identities`.
-      boxes, calibration: as given to it.
-
-    Returns:
-      protocol_set and box_source of dataset.json.
-    """
+def describe(source, identities, options):
+    """Which frames of how many, which angles and which boxes."""
+    del source
+    boxes, calibration = options
     held = sum(len(identity.views) for identity in identities)
     angles = "colour-frame angles by rgb.cal" if calibration else "depth-frame angles"
     if isinstance(boxes, biwi_boxes.FrameList):
         listed = len(boxes.boxes) + len(boxes.skipped)
         frames = f"{listed:,} frames of {boxes.name}"
         frames = frames if held == listed else f"{held:,} of the {frames}"
-        return f"BIWI ({frames}, {angles})", f"of {boxes.name}, 0.4 margin undone"
-    frames = f"all {FRAMES:,} frames" if held == FRAMES else f"{held:,} of {FRAMES:,} frames"
-    if boxes == biwi_boxes.MTCNN:
-        return f"BIWI ({frames} but those where MTCNN finds no face, {angles})", "MTCNN, run here"
-    return f"BIWI ({frames}, {angles})", "150 mm around the labelled head centre"
+        box_source = f"of {boxes.name}, 0.4 margin undone"
+    else:
+        frames = f"all {_FRAMES:,}" if held == _FRAMES else f"{held:,} of {_FRAMES:,}"
+        frames, box_source = f"{frames} frames", "150 mm around the labelled head centre"
+        if boxes == biwi_boxes.MTCNN:
+            frames += " but those where MTCNN finds no face"
+            box_source = "MTCNN, run here"
+    return views.Description(f"BIWI ({frames}, {angles})", box_source, 1)
 
 
 def read_view(source, listed):
-    """Reads one view.
-
-    Args:
-      source: `sources.Folder` or `sources.Zip`.
-      listed: `sources.ListedView` with a `Label`.
-
-    Returns:
-      `records.View`.
-
-    Raises:
-      sources.SkippedView: if its picture or pose is unusable, or MTCNN finds no face.
-    """
+    """Reads one view. See `readers.Reader`."""
     label = listed.label
     rotation, centre = read_pose(source, label.pose)
     if label.calibration:
         rotation = label.camera.rotation @ rotation
-    pose = sources.checked_pose(angles(rotation))
-    image = sources.read_picture(source, listed.path)
-    box = _box(label, centre, image)
-    return records.View(listed.name, image, pose, sources.checked_box(box))
+    pose = views.checked_pose(angles(rotation))
+    image = views.read_picture(source, listed.path)
+    return views.view(listed, image, pose, views.checked_box(_box(label, centre, image)))
 
 
 def _box(label, centre, image):
@@ -226,19 +218,19 @@ def read_pose(source, name):
     """Rotation (3, 3) of the head and its centre (3,) in mm, in the depth camera's axes.
 
     Raises:
-      sources.SkippedView: if the file holds anything else.
+      views.SkippedView: if the file holds anything else.
     """
     try:
         numbers = np.array([float(text) for text in source.read(name).split()])
     except (OSError, ValueError) as error:
-        raise sources.SkippedView(sources.CORRUPT_LABEL) from error
+        raise views.SkippedView(views.CORRUPT_LABEL) from error
     if numbers.shape != (12,):
-        raise sources.SkippedView(sources.CORRUPT_LABEL)
+        raise views.SkippedView(views.CORRUPT_LABEL)
     if not np.all(np.isfinite(numbers)):
-        raise sources.SkippedView(sources.NAN_LABEL)
+        raise views.SkippedView(views.NAN_LABEL)
     rotation = numbers[:9].reshape(3, 3)
     if not biwi_cameras.is_rotation(rotation):
-        raise sources.SkippedView(sources.CORRUPT_LABEL)
+        raise views.SkippedView(views.CORRUPT_LABEL)
     return rotation, numbers[9:]
 
 

@@ -18,7 +18,6 @@ head       a square of 150 mm around the head's centre from pose.txt, projected 
            looks at the label, and is there so that no frame has to be left out.
 """
 
-import csv
 import functools
 import hashlib
 import math
@@ -30,7 +29,7 @@ import numpy as np
 from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection
-from rankpose_tf.preparation import sources
+from rankpose_tf.preparation import table_rows, views
 
 MTCNN, HEAD = "mtcnn", "head"
 
@@ -73,34 +72,32 @@ def read_list(path):
     """
     path = pathlib.Path(path)
     try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, skipinitialspace=True)
-            rows, columns = list(reader), reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        table = table_rows.parse(path.name, path.read_bytes())
+    except (OSError, ValueError) as error:
         raise RankPoseError(
-            f"boxes: {str(path)!r} could not be read as CSV ({error}); pass a list of frames, "
+            f"boxes: {str(path)!r} could not be read as a table ({error}); pass a list of frames, "
             f"--boxes={MTCNN} or --boxes={HEAD}"
         ) from error
-    missing = [column for column in _COLUMNS if column not in columns]
+    missing = [column for column in _COLUMNS if column not in table.columns]
     if missing:
         raise RankPoseError(
             f"boxes: {str(path)!r} lacks {', '.join(missing)}; expected {', '.join(_COLUMNS)}, "
-            f"received {', '.join(columns) or 'nothing'}"
+            f"received {', '.join(table.columns) or 'nothing'}"
         )
-    return _frame_list(path.name, rows)
+    return _frame_list(path.name, [row for _, row in table.rows])
 
 
 def _frame_list(name, rows):
     boxes, skipped, seen = {}, [], hashlib.md5(usedforsecurity=False)
     for row in rows:
-        values = [(row[column] or "").strip() for column in _COLUMNS]
+        values = [table_rows.text(row, column) for column in _COLUMNS]
         seen.update((" ".join(values) + "\n").encode(errors="replace"))
         frame = frame_of(values[0])
         try:
             if frame in boxes:
-                raise sources.SkippedView(sources.DUPLICATE_ROW)
-            boxes[frame] = _numbers(values[1:])
-        except sources.SkippedView as reason:
+                raise views.SkippedView(views.DUPLICATE_ROW)
+            boxes[frame] = _box(table_rows.numbers(values[1:], views.BAD_BOX))
+        except views.SkippedView as reason:
             skipped.append((values[0], str(reason)))
     fingerprint = seen.hexdigest()
     name = "the usual list" if fingerprint == _USUAL_LIST else name
@@ -112,14 +109,11 @@ def frame_of(image):
     return "/".join(image.replace("\\", "/").split("/")[-2:]).removesuffix("_rgb.png")
 
 
-def _numbers(values):
-    """(x, y, width, height) of a row as numbers; SkippedView where they are no box."""
-    try:
-        x, y, width, height = (float(value) for value in values)
-    except ValueError as error:
-        raise sources.SkippedView(sources.BAD_BOX) from error
+def _box(values):
+    """(x, y, width, height) of a row; SkippedView where they are no box."""
+    x, y, width, height = values
     if not (math.isfinite(x + y) and 0 < width < math.inf and 0 < height < math.inf):
-        raise sources.SkippedView(sources.BAD_BOX)
+        raise views.SkippedView(views.BAD_BOX)
     return x, y, width, height
 
 
@@ -149,11 +143,11 @@ def around_head(centre, camera):
       (4,) float64 left, top, right, bottom, pixels.
 
     Raises:
-      sources.SkippedView: if the head is not in front of the camera.
+      views.SkippedView: if the head is not in front of the camera.
     """
     pixels, distance = camera.project(centre)
     if not distance > 0:
-        raise sources.SkippedView(sources.BAD_BOX)
+        raise views.SkippedView(views.BAD_BOX)
     half = 0.5 * _FACE_MM * camera.intrinsics[0, 0] / distance
     return np.concatenate([pixels - half, pixels + half])
 
@@ -177,16 +171,16 @@ def from_mtcnn(content):
       (4,) float64 left, top, right, bottom, pixels.
 
     Raises:
-      sources.SkippedView: if it finds none.
+      views.SkippedView: if it finds none.
     """
     import cv2
 
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    found = _detector()(image)
-    if not found:
-        raise sources.SkippedView(sources.NO_FACE)
-    return detection.main_face(found, image.shape[1], image.shape[0]).box
+    detections = _detector()(image)
+    if not detections:
+        raise views.SkippedView(views.NO_FACE)
+    return detection.main_face(detections, image.shape[1], image.shape[0]).box
 
 
 @functools.lru_cache(maxsize=1)

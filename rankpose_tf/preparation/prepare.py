@@ -18,19 +18,12 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.preparation import plan as plans
-from rankpose_tf.preparation import sources, tasks
+from rankpose_tf.preparation import readers, tasks, views
 
 try:
     import fcntl
 except ImportError:  # Windows: two runs at once into one folder are not noticed there.
     fcntl = None
-
-_BOX_SOURCES = {
-    "w300lp": "pt2d",
-    "aflw2000": "pt3d_68",
-    "manifest": "manifest",
-    "synthetic": "landmarks",
-}
 
 
 def prepare(
@@ -41,12 +34,8 @@ def prepare(
     workers=None,
     minimum_views=0,
     max_skipped_fraction=0.05,
-    synthetic_identities=600,
-    seed=0,
     progress=True,
-    landmarks="",
-    boxes="",
-    calibration=False,
+    **options,
 ):
     """Writes a source of faces as identity shards; goes on where a killed run stopped.
 
@@ -54,20 +43,23 @@ def prepare(
     and named in skipped.csv, but they are no damage: `max_skipped_fraction` does not count them.
 
     Args:
-      source: folder, zip or manifest; None for the synthetic kind.
+      source: folder, zip or table; None for the synthetic kind.
       out: folder to write; absent, empty, or of an earlier run with the same source and options.
-      kind: one of `plan.KINDS`.
+      kind: one of `readers.KINDS`.
       shards: files to cut the identities into; never more than there are identities.
       workers: processes; None is one a core, 1 is none but this one.
       minimum_views: identities with fewer usable views are left out; 0 is 1 for the test
-        sets aflw2000 and biwi, and 2 for the others.
+        sets aflw2000 and biwi and for tables without identities, and 2 for the others.
       max_skipped_fraction: share of all views that may be unusable.
-      synthetic_identities: heads to render, for the synthetic kind.
-      seed: of the rendered heads.
       progress: show a progress bar.
-      landmarks: what the boxes of AFLW2000-3D are drawn around, see `aflw2000.LANDMARKS`.
-      boxes: for BIWI: path of a .csv list, "mtcnn", or "head" (also if empty); see `biwi_boxes`.
-      calibration: for BIWI: angles in the colour camera's frame.
+      **options: of the kind alone, see `readers.OPTIONS`:
+        landmarks: what the boxes of AFLW2000-3D are drawn around, see `aflw2000.LANDMARKS`.
+        boxes: for BIWI: path of a list, "mtcnn", or "head" (also if empty); see `biwi_boxes`.
+        calibration: for BIWI: angles in the colour camera's frame.
+        label_unit: of a table's angles: degrees or radians; empty is degrees, unless the table
+          looks like radians: then it is asked for.
+        synthetic_identities: heads to render, for the synthetic kind.
+        seed: of the rendered heads.
 
     Returns:
       The content of dataset.json.
@@ -77,12 +69,7 @@ def prepare(
         something else, too much was skipped, or nothing remains.
     """
     _check_options(kind, shards, workers, minimum_views, max_skipped_fraction)
-    if kind == "synthetic":
-        if source:
-            raise RankPoseError(f"source: the synthetic kind takes none, received {str(source)!r}")
-        plan = plans.of_synthetic(synthetic_identities, seed, shards, minimum_views)
-    else:
-        plan = plans.of_source(source, kind, shards, minimum_views, landmarks, boxes, calibration)
+    plan = plans.make(source, kind, shards, minimum_views, **options)
     out = pathlib.Path(out)
     if _claim(out, plan):
         logging.info("%s is finished already; nothing was done", out)
@@ -97,8 +84,8 @@ def prepare(
 
 
 def _check_options(kind, shards, workers, minimum_views, max_skipped_fraction):
-    if kind not in plans.KINDS:
-        raise RankPoseError(f"kind: expected one of {', '.join(plans.KINDS)}, received {kind!r}")
+    if kind not in readers.KINDS:
+        raise RankPoseError(f"kind: expected one of {', '.join(readers.KINDS)}, received {kind!r}")
     if not 0.0 <= max_skipped_fraction <= 1.0:
         raise RankPoseError(
             f"max_skipped_fraction: expected 0 to 1, received {max_skipped_fraction}"
@@ -165,7 +152,7 @@ def _finish(plan, work, out, max_skipped_fraction):
         "kind": plan.kind,
         "source": plan.name,
         "protocol_set": plan.protocol_set,
-        "box_source": plan.landmarks or plan.box_source or _BOX_SOURCES[plan.kind],
+        "box_source": plan.box_source,
         "identities": len(rows),
         "views": sum(row["views"] for row in rows),
         "views_within_limit": sum(row["views_within_limit"] for row in rows),
@@ -192,7 +179,7 @@ def _write_skipped(path, skipped):
 
 def _require_enough(out, rows, counts, listed, max_skipped_fraction):
     told = ", ".join(f"{reason} {count}" for reason, count in counts.items())
-    unusable = sum(n for reason, n in counts.items() if reason not in sources.HARMLESS)
+    unusable = sum(n for reason, n in counts.items() if reason not in views.HARMLESS)
     if unusable > max_skipped_fraction * listed + 1e-9:
         raise RankPoseError(
             f"max_skipped_fraction: {unusable} of {listed} views are unusable, more than "

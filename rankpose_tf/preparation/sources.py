@@ -1,87 +1,68 @@
-"""What the readers of all sources share: a folder or a zip read alike, listings, picture checks.
+"""Where files are read from: a folder, a zip, or a table with pictures beside it, all read alike.
 
-A reader module has two functions. `list_identities` looks at names only and says which views
-there are; `read_view` reads one of them and raises `SkippedView` where it is unusable. The first
-runs once, the second in many processes.
+Names are relative, with `/`, and without a leading `./`, however an archiver wrote them.
 """
 
-import dataclasses
 import hashlib
 import os
 import pathlib
+import posixpath
 import zipfile
 import zlib
 
-import numpy as np
-
 from rankpose_tf.core.errors import RankPoseError
 
-BROKEN_PICTURE = "broken picture"
-MISSING_PICTURE = "missing picture"
-MISSING_LABEL = "missing label"
-CORRUPT_LABEL = "corrupt label"
-NAN_LABEL = "NaN label"
-OUT_OF_RANGE_LABEL = "out-of-range label"
-BAD_BOX = "box without area"
-DUPLICATE_ROW = "duplicate row"
-DUPLICATE_FRAME = "duplicate frame"
-LISTED_ONLY = "in the list, not in the source"
-NO_FACE = "no face found by MTCNN"
-TOO_FEW_VIEWS = "too few views"
-HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
-_JPEG = b"\xff\xd8\xff"
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Half a turn, and what float32 adds to pi.
-_LARGEST_ANGLE = np.pi + 1e-6
-# Pixels; float32 still tells halves of them apart there.
-_LARGEST_COORDINATE = 2.0**22
+_READ = f"a folder, a zip or a table ({', '.join(TABLE_SUFFIXES)})"
+_UNPACK = "unpack it, and pass the folder or a zip of it"
+_EXPORT = f"which is not read; save it as one of {', '.join(TABLE_SUFFIXES)}"
+# Suffixes of what people have instead, and what is said of it.
+_NOT_READ = {
+    (".tar", ".tgz", ".tar.gz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tar.zst"): (
+        f"a tar archive, in which no file can be looked up; {_UNPACK} (tar xf unpacks it)"
+    ),
+    (".rar",): f"a RAR archive, which is not read; {_UNPACK}",
+    (".7z",): f"a 7-Zip archive, which is not read; {_UNPACK}",
+    (".xlsx", ".xls", ".ods", ".parquet"): f"a table of another program, {_EXPORT}",
+    (".json",): f"a JSON file, {_EXPORT} (.jsonl: one object a line)",
+}
 
 
-class SkippedView(Exception):
-    """A view that cannot be used; its only argument is the reason, one of the names above."""
+class NoFiles:
+    """The source of what is rendered here."""
 
+    name = ""
 
-@dataclasses.dataclass(frozen=True)
-class ListedView:
-    """A view that is known by name only.
+    def stamps(self):
+        """No name."""
+        return {}
 
-    Attributes:
-      path: where the source holds the picture.
-      name: what the view is called in records.
-      label: what `read_view` of its source needs besides: path of a .mat, or the row's values.
-    """
-
-    path: str
-    name: str
-    label: object
-
-
-@dataclasses.dataclass(frozen=True)
-class ListedIdentity:
-    """An identity and its listed views; see `records.Identity`."""
-
-    name: str
-    group: str
-    views: tuple
+    def close(self):
+        """Nothing is held open."""
 
 
 class Folder:
-    """Files below a folder, by relative path with `/`."""
+    """Files below a folder."""
 
-    def __init__(self, path):
-        self._path = pathlib.Path(path)
+    def __init__(self, path, only=""):
+        """Opens a folder; with `only`, the name of a file in it, no other file is listed."""
+        self._path, self._only = pathlib.Path(path), only
+        self.name = only or self._path.name
 
     def stamps(self):
         """Dict of name -> text that changes with the content, without reading it."""
-        found = {}
-        for folder, _, names in os.walk(self._path):
-            for name in names:
-                path = pathlib.Path(folder, name)
-                relative = path.relative_to(self._path).as_posix()
-                if _is_wanted(relative):
-                    found[relative] = file_stamp(path)
-        return found
+        if self._only:
+            return {self._only: self.stamp(self._only)}
+        return {name: self.stamp(name) for name in _walk(self._path) if _is_wanted(name)}
+
+    def stamp(self, name):
+        """Size and time of one file, as text; "absent" where there is none."""
+        try:
+            status = os.stat(os.path.join(self._path, name))
+        except (OSError, ValueError):
+            return "absent"
+        return f"{status.st_size} {status.st_mtime_ns}"
 
     def read(self, name):
         """Content of one file, bytes.
@@ -98,34 +79,61 @@ class Folder:
         """Nothing is held open."""
 
 
+def _walk(top):
+    """Yields names of all files, those in linked folders last; no folder twice: a circle ends."""
+    waiting, seen = [str(top)], set()
+    while waiting:
+        for folder, folders, names in os.walk(waiting.pop(0)):
+            real = os.path.realpath(folder)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            paths = (os.path.join(folder, name) for name in sorted(folders))
+            waiting += [path for path in paths if os.path.islink(path)]
+            below = pathlib.PurePath(os.path.relpath(folder, top)).as_posix()
+            yield from (name if below == "." else f"{below}/{name}" for name in names)
+
+
 class Zip:
-    """Files in a zip, by their name in it."""
+    """Files in a zip."""
 
     def __init__(self, path):
+        self.name = pathlib.Path(path).name
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+            cut = _begins_like_a_zip(path)
+            advice = "it may be cut short: download it again" if cut else f"pass {_READ}"
             raise RankPoseError(
-                f"source: {str(path)!r} is no readable zip ({error}); it may be cut short: "
-                "download it again"
+                f"source: {str(path)!r} is no readable zip ({error}); {advice}"
             ) from error
+        self._entries = {
+            posixpath.normpath(entry.filename.replace("\\", "/")): entry
+            for entry in self._zip.infolist()
+            # A folder that Windows wrote ends with the other slash.
+            if not entry.filename.endswith(("/", "\\"))
+        }
 
     def stamps(self):
         """Dict of name -> text that changes with the content, without reading it."""
-        return {
-            entry.filename: f"{entry.file_size} {entry.CRC:08x}"
-            for entry in self._zip.infolist()
-            if not entry.is_dir() and _is_wanted(entry.filename)
-        }
+        return {name: self.stamp(name) for name in self._entries if _is_wanted(name)}
+
+    def stamp(self, name):
+        """Size and checksum of one file, as text; "absent" where there is none."""
+        entry = self._entries.get(name)
+        return f"{entry.file_size} {entry.CRC:08x}" if entry else "absent"
 
     def read(self, name):
         """Content of one file, bytes.
 
         Raises:
-          OSError: if the zip is damaged there.
+          OSError: if there is none, or the zip is damaged there.
         """
+        if name not in self._entries:
+            raise FileNotFoundError(name)
         try:
-            return self._zip.read(name)
+            return self._zip.read(self._entries[name])
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise OSError(f"{name}: {error}") from error
         except RuntimeError as error:
@@ -140,24 +148,40 @@ class Zip:
 
 
 def open_source(path):
-    """A `Folder` or a `Zip`.
+    """A `Folder` or a `Zip`; `NoFiles` where the path is empty.
+
+    Args:
+      path: of a folder, a zip, or a table: its folder is opened, and only the table listed.
 
     Raises:
-      RankPoseError: if there is nothing at `path`, or it is neither; a tar is not read.
+      RankPoseError: if there is nothing at `path`, or something that is not read.
     """
-    path = pathlib.Path(path)
+    if not path:
+        return NoFiles()
+    path = pathlib.Path(path).resolve()
     if path.is_dir():
         return Folder(path)
-    if path.name.lower().endswith((".tar", ".tgz", ".tar.gz")):
-        raise RankPoseError(
-            f"source: {str(path)!r} is a tar archive, in which no file can be looked up; unpack it "
-            "with tar xf, and pass the folder"
-        )
-    if path.is_file():
-        return Zip(path)
-    raise RankPoseError(
-        f"source: there is nothing at {str(path)!r}; pass a folder, a zip or a manifest"
-    )
+    for suffixes, what in _NOT_READ.items():
+        if path.name.lower().endswith(suffixes):
+            raise RankPoseError(f"source: {str(path)!r} is {what}")
+    if not path.is_file():
+        raise RankPoseError(f"source: there is nothing at {str(path)!r}; pass {_READ}")
+    if is_table(path.name):
+        return Folder(path.parent, only=path.name)
+    return Zip(path)
+
+
+def _begins_like_a_zip(path):
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(2) == b"PK"
+    except OSError:
+        return False
+
+
+def is_table(name):
+    """Whether a name ends like a table's."""
+    return name.lower().endswith(TABLE_SUFFIXES)
 
 
 def _is_wanted(name):
@@ -165,127 +189,6 @@ def _is_wanted(name):
     return not any(part == "__MACOSX" or part.startswith(".") for part in name.split("/"))
 
 
-def file_stamp(path):
-    """Size and time of a file, as text; "absent" where there is none."""
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return "absent"
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
 def fingerprint(*parts):
     """Hash of a source's stamps and options; another one means another data set."""
     return hashlib.md5(repr(parts).encode(), usedforsecurity=False).hexdigest()
-
-
-def read_picture(source, name):
-    """Picture bytes that the training's decoder reads in full.
-
-    Args:
-      source: `Folder` or `Zip`.
-      name: of the picture in it.
-
-    Returns:
-      Bytes, a JPEG or PNG: the file as it is, or made of another format without loss.
-
-    Raises:
-      SkippedView: if the file is absent, cut short or no picture.
-    """
-    try:
-        content = source.read(name)
-    except FileNotFoundError as error:
-        raise SkippedView(MISSING_PICTURE) from error
-    except OSError as error:
-        raise SkippedView(BROKEN_PICTURE) from error
-    if not content.startswith((_JPEG, _PNG)):
-        content = _encoded(content, ".png")
-    require_decodable(content)
-    return content
-
-
-def require_decodable(content):
-    """Raises SkippedView unless TensorFlow decodes `content`.
-
-    Its decoder is the one that training stops on; OpenCV 4 accepts pictures that are cut short.
-    """
-    import tensorflow as tf
-
-    from rankpose_tf.data import augment
-
-    try:
-        with tf.device("CPU"):
-            augment.decode(content)
-    except tf.errors.OpError as error:
-        raise SkippedView(BROKEN_PICTURE) from error
-
-
-def upright(content):
-    """Applies a picture's EXIF orientation, which TensorFlow's decoder ignores.
-
-    Args:
-      content: JPEG or PNG bytes.
-
-    Returns:
-      `content` itself where it is upright already; otherwise turned and encoded anew.
-    """
-    if b"Exif\x00\x00" not in content and b"eXIf" not in content:
-        return content
-    if np.array_equal(_decoded(content, turned=False), _decoded(content)):
-        return content
-    return _encoded(content, ".jpg" if content.startswith(_JPEG) else ".png")
-
-
-def size_of(content):
-    """Width and height in pixels of an encoded, upright picture."""
-    height, width = _decoded(content).shape[:2]
-    return width, height
-
-
-def _decoded(content, turned=True):
-    """(H, W, 3) uint8 BGR, turned as EXIF says or not; SkippedView where it is no picture."""
-    # Few pictures come here; without it a process needs less memory.
-    import cv2
-
-    flags = cv2.IMREAD_COLOR if turned else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error as error:
-        raise SkippedView(BROKEN_PICTURE) from error
-    if image is None:
-        raise SkippedView(BROKEN_PICTURE)
-    return image
-
-
-def _encoded(content, suffix):
-    """Decodes and encodes again; at quality 95 a JPEG's second loss is below its first."""
-    import cv2
-
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
-    done, encoded = cv2.imencode(suffix, _decoded(content), parameters)
-    if not done:
-        raise SkippedView(BROKEN_PICTURE)
-    return encoded.tobytes()
-
-
-def checked_pose(pose):
-    """Pose as (3,) float32, or SkippedView where it is no angle.
-
-    Args:
-      pose: (3,) yaw, pitch, roll, radians.
-    """
-    pose = np.asarray(pose, np.float64)
-    if not np.all(np.isfinite(pose)):
-        raise SkippedView(NAN_LABEL)
-    if np.any(np.abs(pose) > _LARGEST_ANGLE):
-        raise SkippedView(OUT_OF_RANGE_LABEL)
-    return pose.astype(np.float32)
-
-
-def checked_box(box):
-    """Box as (4,) float32 left, top, right, bottom, or SkippedView where it has no area."""
-    box = np.asarray(box, np.float64)
-    # NaN is not below the bound either.
-    if not np.all(np.abs(box) < _LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
-        raise SkippedView(BAD_BOX)
-    return box.astype(np.float32)

@@ -20,13 +20,9 @@ import tqdm
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.preparation import plan as plans
-from rankpose_tf.preparation import sources
+from rankpose_tf.preparation import readers, sources, views
 
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
-
-_SYNTHETIC_VIEWS = 5
-_SYNTHETIC_SIZE = 96
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +35,6 @@ class Task:
     kind: str
     identities: list
     minimum_views: int
-    seed: int
 
     @property
     def shard(self):
@@ -51,8 +46,6 @@ class Task:
 
     @property
     def views(self):
-        if self.kind == "synthetic":
-            return _SYNTHETIC_VIEWS * len(self.identities)
         return sum(len(identity.views) for identity in self.identities)
 
 
@@ -68,7 +61,6 @@ def cut(plan, out, shards):
             kind=plan.kind,
             identities=plan.identities[cuts[index] : cuts[index + 1]],
             minimum_views=plan.minimum_views,
-            seed=plan.seed,
         )
         for index in range(count)
     ]
@@ -109,13 +101,9 @@ def run(plan, tasks, workers, progress):
 
 def _run_here(plan, tasks, workers):
     del workers
-    source = _open(plan.path)
-    try:
+    with contextlib.closing(sources.open_source(plan.path)) as source:
         for task in tasks:
             yield _write(task, source)
-    finally:
-        if source:
-            source.close()
 
 
 def _run_in_processes(plan, tasks, workers):
@@ -154,7 +142,7 @@ def _start_worker(path):
         import tensorflow as tf
 
         tf.config.list_logical_devices()
-    _worker_source = _open(path)
+    _worker_source = sources.open_source(path)
 
 
 @contextlib.contextmanager
@@ -177,10 +165,6 @@ def _end_with_parent():
 
 def _write_in_worker(task):
     return _write(task, _worker_source)
-
-
-def _open(path):
-    return sources.open_source(path) if path else None
 
 
 def _write(task, source):
@@ -209,6 +193,7 @@ def _write(task, source):
         "identities": len(rows),
         "views": len(degrees),
         "bytes": task.shard.stat().st_size,
+        "checksum": records.checksum(task.shard),
     }
     counts = [np.histogram(angle, HISTOGRAM_EDGES)[0].tolist() for angle in degrees.T]
     files.write_json(
@@ -219,21 +204,16 @@ def _write(task, source):
 
 def _read(task, source, skipped):
     """Yields a task's usable identities; adds (path, reason) of what is not to `skipped`."""
-    if task.kind == "synthetic":
-        from rankpose_tf.data import synthetic
-
-        for index in task.identities:
-            yield synthetic.identity(index, _SYNTHETIC_VIEWS, task.seed, _SYNTHETIC_SIZE)
-        return
+    reader = readers.READERS[task.kind]
     for listed in task.identities:
-        views, paths = [], []
+        usable, paths = [], []
         for view in listed.views:
             try:
-                views.append(plans.READERS[task.kind].read_view(source, view))
+                usable.append(reader.read_view(source, view))
                 paths.append(view.path)
-            except sources.SkippedView as reason:
+            except views.SkippedView as reason:
                 skipped.append((view.path, str(reason)))
-        if len(views) >= task.minimum_views:
-            yield records.Identity(listed.name, listed.group, tuple(views))
+        if len(usable) >= task.minimum_views:
+            yield records.Identity(listed.name, listed.group, tuple(usable))
         else:
-            skipped.extend((path, sources.TOO_FEW_VIEWS) for path in paths)
+            skipped.extend((path, views.TOO_FEW_VIEWS) for path in paths)

@@ -1,71 +1,56 @@
 """300W-LP (Zhu et al., CVPR 2016): a folder, or the zip as distributed.
 
-Pictures are SUBSET/STEM_VIEW.jpg below any leading folder, each beside a .mat with Pose_Para
-(pitch, yaw, roll in radians, then translation and scale) and pt2d (68 landmarks). All views of
-one SUBSET/STEM are one face. SUBSET_Flip holds the mirrored copies: identities of their own, but
-of the same group, so that a face and its mirror image are never on two sides of a split.
+Pictures are SUBSET/STEM_VIEW.jpg below any leading folder, each beside a .mat with Pose_Para and
+pt2d (68 landmarks). All views of one SUBSET/STEM are one face. SUBSET_Flip holds the mirrored
+copies: identities of their own, but of the same group, so that a face and its mirror image are
+never on two sides of a split.
 """
 
-import io
 import pathlib
 import re
 
-import numpy as np
+from rankpose_tf.preparation import aflw2000, mat_labels, views
 
-from rankpose_tf.core import pictures
-from rankpose_tf.data import records
-from rankpose_tf.preparation import sources
+OPTIONS = {}
 
-SUBSETS = ("AFW", "HELEN", "IBUG", "LFPW")
-# Beside the subsets lie the authors' program and files of landmarks alone.
-_OTHER_FOLDERS = ("Code", "landmarks")
+_SUBSETS = ("AFW", "HELEN", "IBUG", "LFPW")
 _LANDMARKS = 68
 
 
-def list_identities(names, top):
-    """Groups the pictures of a source by face.
+def claims(source, names):
+    """Whether a source has pictures with a .mat that are not of AFLW2000-3D."""
+    listed, _ = mat_labels.pictures_with_labels(names)
+    if not aflw2000.claims(source, names):
+        return bool(listed)
+    return not all(aflw2000.is_named_alike(picture) for picture, _ in listed)
 
-    Args:
-      names: names of all files in the source.
-      top: what the source itself is called: the subset of pictures without a folder.
 
-    Returns:
-      List of `sources.ListedIdentity`, views in the order of their numbers, and list of
-      (path, reason) of pictures without a .mat.
+def read_options(given):
+    """No option, and no mark of one."""
+    del given
+    return None, ""
+
+
+def list_identities(source, names, options):
+    """Groups the pictures of a source by face, views in the order of their numbers.
+
+    Pictures without a folder are of a subset called like the source. See `readers.Reader`.
     """
-    listed, skipped = pictures_with_labels(names)
+    del options
+    listed, skipped = mat_labels.pictures_with_labels(names)
     faces = {}
     for picture, label in listed:
         path = pathlib.PurePosixPath(picture)
-        subset = path.parent.name or top
-        stem, view = _split_view(path.stem)
-        view = (view, sources.ListedView(picture, f"{subset}/{path.name}", label))
-        faces.setdefault((subset, stem), []).append(view)
+        subset = path.parent.name or pathlib.PurePath(source.name).stem
+        stem, number = _split_view(path.stem)
+        listed_view = views.ListedView(picture, f"{subset}/{path.name}", label)
+        faces.setdefault((subset, stem), []).append((number, listed_view))
     identities = []
-    for (subset, stem), views in faces.items():
-        views = tuple(view for _, view in sorted(views, key=lambda v: (v[0], v[1].path)))
+    for (subset, stem), numbered in faces.items():
+        ordered = tuple(v for _, v in sorted(numbered, key=lambda pair: (pair[0], pair[1].path)))
         group = f"{subset.removesuffix('_Flip')}/{stem}"
-        identities.append(sources.ListedIdentity(f"{subset}/{stem}", group, views))
-    return identities, skipped
-
-
-def pictures_with_labels(names):
-    """Pairs every picture with the .mat beside it.
-
-    Returns:
-      List of (picture, .mat) names, and list of (picture, reason) of those without one.
-    """
-    labels = {name[:-4]: name for name in names if name.lower().endswith(".mat")}
-    listed, skipped = [], []
-    for name in sorted(filter(pictures.is_jpeg_or_png, names)):
-        if any(part in _OTHER_FOLDERS for part in name.split("/")[:-1]):
-            continue
-        label = labels.get(name.rpartition(".")[0])
-        if label:
-            listed.append((name, label))
-        else:
-            skipped.append((name, sources.MISSING_LABEL))
-    return listed, skipped
+        identities.append(views.ListedIdentity(f"{subset}/{stem}", group, ordered))
+    return views.Listing(identities, skipped, mat_labels.stamps(names))
 
 
 def _split_view(stem):
@@ -75,64 +60,16 @@ def _split_view(stem):
 
 
 def read_view(source, listed):
-    """Reads one view.
-
-    Args:
-      source: `sources.Folder` or `sources.Zip`.
-      listed: `sources.ListedView`.
-
-    Returns:
-      `records.View`; its box is the tight box of pt2d.
-
-    Raises:
-      sources.SkippedView: if its picture or label is unusable.
-    """
-    pose, box = read_label(source, listed.label, "pt2d")
-    return records.View(listed.name, sources.read_picture(source, listed.path), pose, box)
+    """Reads one view; its box is the tight box of pt2d. See `readers.Reader`."""
+    pose, points = mat_labels.read(source, listed.label, "pt2d", _LANDMARKS)
+    box = mat_labels.tight_box(points)
+    return views.view(listed, views.read_picture(source, listed.path), pose, box)
 
 
-def read_label(source, name, landmarks):
-    """Pose and box from a .mat file.
-
-    Args:
-      source: `sources.Folder` or `sources.Zip`.
-      name: of the .mat in it.
-      landmarks: its variable with the 68 landmarks, one column each: x, y first.
-
-    Returns:
-      pose (3,) float32 yaw, pitch, roll, radians; box (4,) float32 left, top, right, bottom,
-      pixels.
-
-    Raises:
-      sources.SkippedView: if the file is corrupt, or its values are no pose or no box.
-    """
-    pose, points = read_points(source, name, landmarks, _LANDMARKS)
-    box = np.concatenate([points.min(axis=1), points.max(axis=1)])
-    return pose, sources.checked_box(box)
-
-
-def read_points(source, name, landmarks, count):
-    """Pose and landmarks from a .mat file.
-
-    Args:
-      source, name, landmarks: as for `read_label`.
-      count: how many landmarks there have to be; None for any number.
-
-    Returns:
-      pose (3,) float32 yaw, pitch, roll, radians; points (2, K) float64 x, y, pixels.
-
-    Raises:
-      sources.SkippedView: if the file is corrupt, or its values are no pose.
-    """
-    from scipy import io as scipy_io
-
-    wanted = ("Pose_Para", landmarks)
-    try:
-        content = scipy_io.loadmat(io.BytesIO(source.read(name)), variable_names=wanted)
-        pitch, yaw, roll = np.asarray(content["Pose_Para"], np.float64).reshape(-1)[:3]
-        points = np.asarray(content[landmarks], np.float64)
-    except Exception as error:  # scipy reports damage by many types, from TypeError to zlib.error.
-        raise sources.SkippedView(sources.CORRUPT_LABEL) from error
-    if points.ndim != 2 or points.shape[0] not in (2, 3) or count not in (None, points.shape[1]):
-        raise sources.SkippedView(sources.CORRUPT_LABEL)
-    return sources.checked_pose((yaw, pitch, roll)), points[:2]
+def describe(source, identities, options):
+    """A set that only has 300W-LP's layout keeps its own name."""
+    del options
+    subsets = {identity.group.partition("/")[0] for identity in identities}
+    own = subsets and subsets <= set(_SUBSETS)
+    name = "300W-LP" if own else pathlib.PurePath(source.name).stem
+    return views.Description(name, "pt2d", 2)

@@ -1,4 +1,4 @@
-"""Runs an ablation: trains and tests what `ablation_plan` lists, and goes on where it stopped.
+"""Runs an ablation: trains and tests what `ablation_cells` lists, and goes on where it stopped.
 
 Each run is `rankpose_tf.train` and then `rankpose_tf.evaluate` in processes of their own, so that
 nothing of one run, a GPU's memory for example, is left to the next. The evaluation lies in the
@@ -21,22 +21,16 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 
-try:
-    import fcntl
-except ImportError:  # Windows: nothing keeps two sessions apart.
-    fcntl = None
-
 _SECONDS_BETWEEN_LOOKS = 1.0
-_SECONDS_TO_STOP = 30.0
 # Of a run, until its evaluation is there too.
 _TRAINING_SHARE = 0.95
 
 
-def run(planned, *, eval_data, checkpoint_steps=100, progress=None):
+def complete(runs, *, eval_data, checkpoint_steps=100, progress=None):
     """Trains and tests what is not finished; a run that fails does not stop the others.
 
     Args:
-      planned: from `ablation_plan.plan`.
+      runs: from `ablation_cells.list_runs`.
       eval_data: prepared folder to test on.
       checkpoint_steps: a killed run loses at most so many steps.
       progress: show a progress bar; None where there is a terminal.
@@ -47,111 +41,45 @@ def run(planned, *, eval_data, checkpoint_steps=100, progress=None):
     Raises:
       RankPoseError: before anything is run, if a folder holds runs with other flags.
     """
-    about = records.read_description(eval_data)
-    for one in planned:
-        check_flags(one)
-    for one in planned:
-        one.settings.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(one.settings, "\n".join(one.lines) + "\n")
-    open_runs = [one for one in planned if not finished(one, eval_data, about)]
+    test_set = records.read_description(eval_data)
+    for run in runs:
+        check_flags(run)
+    for run in runs:
+        run.settings.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(run.settings, "\n".join(run.lines) + "\n")
+    unfinished = [run for run in runs if not is_finished(run, eval_data, test_set)]
     failures = []
-    with _Progress(planned, open_runs, progress) as shown:
-        for one in open_runs:
-            shown.begin(one)
-            failure = _train_and_test(one, eval_data, about, checkpoint_steps, shown.look)
+    with tqdm.tqdm(
+        total=len(runs),
+        initial=_done(runs, eval_data),
+        # The time left follows the mean rate, not that of the last second.
+        smoothing=0,
+        disable=None if progress is None else not progress,
+        bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.1f} of {total} runs, {elapsed}, "
+        "{remaining} left",
+    ) as bar:
+        for run in unfinished:
+            bar.set_description_str(str(run))
+            logging.info("%d of %d: %s", runs.index(run) + 1, len(runs), run)
+            failure = _train_and_test(
+                run,
+                eval_data,
+                checkpoint_steps,
+                look=lambda: bar.update(_done(runs, eval_data) - bar.n),
+            )
             failures += [failure] if failure else []
-            shown.end()
     return failures
 
 
-class _Progress:
-    """A bar over all runs, with the time left; a run counts by its finished epochs."""
-
-    def __init__(self, planned, open_runs, progress):
-        self._done = len(planned) - len(open_runs)
-        self._bar = tqdm.tqdm(
-            total=len(planned),
-            initial=self._done + sum(map(_share_done, open_runs)),
-            # The time left follows the mean rate, not that of the last second.
-            smoothing=0,
-            disable=None if progress is None else not progress,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.1f} of {total} runs, {elapsed}, "
-            "{remaining} left",
-        )
-
-    def begin(self, one):
-        self._done += 1
-        logging.info("%d of %d: %s", self._done, self._bar.total, one)
-        self._bar.set_description_str(str(one))
-        self._one, self._share = one, _share_done(one)
-
-    def look(self):
-        self._move(_share_done(self._one))
-
-    def end(self):
-        self._move(1.0)
-
-    def _move(self, share):
-        self._bar.update(share - self._share)
-        self._share = share
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._bar.close()
+def _done(runs, eval_data):
+    return sum(_share_done(run, eval_data) for run in runs)
 
 
-def check_flags(one):
-    """Refuses a run that was begun with other flags.
-
-    Raises:
-      RankPoseError: names the flags.
-    """
-    # As for a training run: without a checkpoint it binds no one.
-    if not (one.settings.is_file() and (one.workdir / "last.keras").is_file()):
-        return
-    begun = one.settings.read_text(encoding="utf-8").splitlines()
-    differing = sorted(set(begun) ^ set(one.lines))
-    if differing:
-        raise RankPoseError(
-            f"workdir: {str(one.workdir)!r} was trained with other flags ({' '.join(differing)}); "
-            "pass the same recipe, cells and data to go on, or another --workdir"
-        )
-
-
-def evaluation_folder(one, eval_data):
-    """Where the evaluation of a run on a prepared folder lies."""
-    return one.workdir / f"evaluation-{pathlib.Path(eval_data).resolve().name}"
-
-
-def finished(one, eval_data, about):
-    """Whether a run was trained to its end and tested on `eval_data`.
-
-    Args:
-      one: `Run`.
-      eval_data: prepared folder.
-      about: its dataset.json.
-
-    Raises:
-      RankPoseError: if the evaluation is of another set of that name.
-    """
-    path = evaluation_folder(one, eval_data) / "evaluation.json"
-    if not ((one.workdir / "result.json").is_file() and path.is_file()):
-        return False
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if (found["set"], found["crop"]["boxes"]) != (about["protocol_set"], about["box_source"]):
-        raise RankPoseError(
-            f"eval_data: {str(path)!r} is of {found['set']} with boxes of "
-            f"{found['crop']['boxes']}, received {about['protocol_set']} with "
-            f"{about['box_source']} under the same folder name; rename the folder"
-        )
-    return True
-
-
-def _share_done(one):
-    """How far a run that has no evaluation is, 0 to 1, by its finished epochs."""
-    recorded, history = one.workdir / "flags.cfg", one.workdir / "history.csv"
+def _share_done(run, eval_data):
+    """How far a run is, 0 to 1, by its finished epochs and its evaluation."""
+    if (evaluation_folder(run, eval_data) / "evaluation.json").is_file():
+        return 1.0
+    recorded, history = run.workdir / "flags.cfg", run.workdir / "history.csv"
     if not (recorded.is_file() and history.is_file()):
         return 0.0
     settings = dict(line.partition("=")[::2] for line in recorded.read_text().splitlines())
@@ -159,51 +87,78 @@ def _share_done(one):
     return _TRAINING_SHARE * min(1.0, epochs / int(settings["--epochs"]))
 
 
-def _train_and_test(one, eval_data, about, checkpoint_steps, look):
+def check_flags(run):
+    """Refuses a run that was begun with other flags.
+
+    Raises:
+      RankPoseError: names the flags.
+    """
+    # As for a training run: without a checkpoint it binds no one.
+    if not (run.settings.is_file() and (run.workdir / "last.keras").is_file()):
+        return
+    begun = run.settings.read_text(encoding="utf-8").splitlines()
+    differing = sorted(set(begun) ^ set(run.lines))
+    if differing:
+        raise RankPoseError(
+            f"workdir: {str(run.workdir)!r} was trained with other flags ({' '.join(differing)}); "
+            "pass the same recipe, cells and data to go on, or another --workdir"
+        )
+
+
+def evaluation_folder(run, eval_data):
+    """Where the evaluation of a run on a prepared folder lies."""
+    return run.workdir / f"evaluation-{pathlib.Path(eval_data).resolve().name}"
+
+
+def is_finished(run, eval_data, test_set):
+    """Whether a run was trained to its end and tested on `eval_data`.
+
+    Args:
+      run: `ablation_cells.Run`.
+      eval_data: prepared folder.
+      test_set: its dataset.json.
+
+    Raises:
+      RankPoseError: if the evaluation is of another set of that name.
+    """
+    path = evaluation_folder(run, eval_data) / "evaluation.json"
+    if not ((run.workdir / "result.json").is_file() and path.is_file()):
+        return False
+    tested = json.loads(path.read_text(encoding="utf-8"))
+    before = (tested["set"], tested["crop"]["boxes"])
+    now = (test_set["protocol_set"], test_set["box_source"])
+    if before != now:
+        raise RankPoseError(
+            f"eval_data: {str(path)!r} is of {' with boxes of '.join(before)}, received "
+            f"{' with boxes of '.join(now)} under the same folder name; rename the folder"
+        )
+    return True
+
+
+def _train_and_test(run, eval_data, checkpoint_steps, look):
     """Finishes a run; gives the sentence of its failure, or None."""
-    with open(one.log, "ab") as log:
-        _wait_for_others(one, log)
-        if finished(one, eval_data, about):
-            return None
-        final = evaluation_folder(one, eval_data)
-        beside = final.with_name(f".{final.name}")
-        steps = [["train", f"--flagfile={one.settings}", f"--workdir={one.workdir}",
-                  f"--checkpoint_steps={checkpoint_steps}"]]  # fmt: skip
-        if (one.workdir / "result.json").is_file():
-            steps = []
-        steps += [["evaluate", f"--model={one.workdir}", f"--data={eval_data}", f"--out={beside}"]]
-        # Left by a test that was killed.
-        shutil.rmtree(beside, ignore_errors=True)
-        for module, *arguments in steps:
+    final = evaluation_folder(run, eval_data)
+    beside = final.with_name(f".{final.name}")
+    # Left by a test that was killed.
+    shutil.rmtree(beside, ignore_errors=True)
+    train = ("train", f"--flagfile={run.settings}", f"--workdir={run.workdir}",
+             f"--checkpoint_steps={checkpoint_steps}")  # fmt: skip
+    test = ("evaluate", f"--model={run.workdir}", f"--data={eval_data}", f"--out={beside}")
+    trained = (run.workdir / "result.json").is_file()
+    with open(run.log, "ab") as log:
+        for module, *arguments in (test,) if trained else (train, test):
             if code := _call(log, module, arguments, look):
-                return _failure(one, module, code)
-        os.replace(beside, final)
+                return _failure(run, module, code)
+    os.replace(beside, final)
+    look()
     return None
 
 
-def _wait_for_others(one, log):
-    """Waits for a session that was killed and left its process training.
-
-    The lock belongs to the open log, which that process writes to: it ends with the process.
-    """
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        logging.warning("%s is still run by another process; waiting for its end", one)
-        fcntl.flock(log, fcntl.LOCK_EX)
-
-
 def _call(log, module, arguments, look):
-    """Exit code of a command of the package; Ctrl-C here ends it as Ctrl-C there would."""
+    """Exit code of a command of the package, which does not outlive a stop of this one."""
+    command = [sys.executable, "-m", f"rankpose_tf.{module}", *arguments]
     process = subprocess.Popen(
-        [sys.executable, "-m", f"rankpose_tf.{module}", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        # A terminal's Ctrl-C would reach it twice.
-        start_new_session=True,
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
     )
     try:
         while True:
@@ -211,25 +166,17 @@ def _call(log, module, arguments, look):
                 return process.wait(_SECONDS_BETWEEN_LOOKS)
             look()
     finally:
-        if process.poll() is None:
-            _end(process)
-
-
-def _end(process):
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
+        # A training may be killed anywhere: it goes on from its last checkpoint.
         process.kill()
         process.wait()
 
 
-def _failure(one, module, code):
-    lines = one.log.read_text(encoding="utf-8", errors="replace").splitlines()
+def _failure(run, module, code):
+    lines = run.log.read_text(encoding="utf-8", errors="replace").splitlines()
     # What absl says after a wrong flag is no reason.
     said = [line.strip() for line in lines if line.strip() and not line.startswith("Pass --help")]
     last = said[-1] if said else ""
     ended = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-    sentence = f"{one}: {module} {ended}: {last!r}; see {str(one.log)!r}"
+    sentence = f"{run}: {module} {ended}: {last!r}; see {str(run.log)!r}"
     logging.error("%s", sentence)
     return sentence

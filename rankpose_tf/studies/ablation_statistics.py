@@ -23,8 +23,6 @@ COMPARED = {"mean": -1, "held_out_mean": -1, "held_out_ordered": 1}
 _CONFIDENCE = 0.95
 
 _TRANSFORMS = ("linear", "cosine", "arccos")
-# What the rows beside Table 3 are compared with.
-_BASE_CELLS = {"mse": "table3_mse_arccos", "ranking": "table3_ranking_arccos"}
 
 
 class Claim(NamedTuple):
@@ -45,57 +43,47 @@ def against(text, cells, others):
     return Claim(text, weights | {cell: -1 / len(others) for cell in others})
 
 
-def _table3(*, losses=("mse", "ranking"), transforms=_TRANSFORMS):
-    return [f"table3_{loss}_{transform}" for loss in losses for transform in transforms]
-
-
 def claims():
     """Every claim that is tested, in the order of the table."""
-    mse, ranking = (_table3(losses=(loss,)) for loss in ("mse", "ranking"))
-    arccos = _table3(transforms=("arccos",))
-    found = [against("ranking helps", ranking, mse)]
-    found += [
-        against(f"ranking helps, {transform}", [one], [other])
-        for transform, one, other in zip(_TRANSFORMS, ranking, mse, strict=True)
-    ]
-    found.append(against("arccos helps", arccos, _table3(transforms=("linear", "cosine"))))
-    found += [
-        against(f"arccos helps against {transform}", arccos, _table3(transforms=(transform,)))
-        for transform in ("linear", "cosine")
-    ]
-    return found + _extra_claims()
-
-
-def _extra_claims():
-    mse, ranking = _BASE_CELLS["mse"], _BASE_CELLS["ranking"]
-    degrees = {loss: f"ablation_degrees_{loss}" for loss in _BASE_CELLS}
-    separate = {loss: f"ablation_separate_{loss}" for loss in _BASE_CELLS}
-    found = [
-        against("degrees in the loss help, MSE", [degrees["mse"]], [mse]),
-        against("degrees in the loss help, ranking", [degrees["ranking"]], [ranking]),
-        against("ranking helps, loss in degrees", [degrees["ranking"]], [degrees["mse"]]),
-        against("beta 0.1 helps against 0.5", ["ablation_beta01"], [ranking]),
-        against("beta 0.9 helps against 0.5", ["ablation_beta09"], [ranking]),
-        against(
-            "pairs of one identity help against any two faces", [ranking], ["ablation_any_pairs"]
+    mse, ranking = ([f"table3_{loss}_{t}" for t in _TRANSFORMS] for loss in ("mse", "ranking"))
+    linear, cosine, arccos = ([m, r] for m, r in zip(mse, ranking, strict=True))
+    return [
+        against("ranking helps", ranking, mse),
+        *(
+            against(f"ranking helps, {transform}", [with_it], [without])
+            for transform, with_it, without in zip(_TRANSFORMS, ranking, mse, strict=True)
         ),
+        against("arccos helps", arccos, [mse[0], mse[1], ranking[0], ranking[1]]),
+        against("arccos helps against linear", arccos, linear),
+        against("arccos helps against cosine", arccos, cosine),
+        *_extra_claims(mse=mse[2], ranking=ranking[2]),
     ]
-    found += [
-        against("separate features help, MSE", [separate["mse"]], [mse]),
-        against("separate features help, ranking", [separate["ranking"]], [ranking]),
-        against("ranking helps, separate features", [separate["ranking"]], [separate["mse"]]),
+
+
+def _extra_claims(mse, ranking):
+    """Those of the rows beside Table 3, which are compared with two cells of it."""
+    pairs = [
+        ("degrees in the loss help, MSE", "ablation_degrees_mse", mse),
+        ("degrees in the loss help, ranking", "ablation_degrees_ranking", ranking),
+        ("ranking helps, loss in degrees", "ablation_degrees_ranking", "ablation_degrees_mse"),
+        ("beta 0.1 helps against 0.5", "ablation_beta01", ranking),
+        ("beta 0.9 helps against 0.5", "ablation_beta09", ranking),
+        ("pairs of one identity help against any two faces", ranking, "ablation_any_pairs"),
+        ("separate features help, MSE", "ablation_separate_mse", mse),
+        ("separate features help, ranking", "ablation_separate_ranking", ranking),
+        ("ranking helps, separate features", "ablation_separate_ranking", "ablation_separate_mse"),
     ]
+    listed = [against(text, [cell], [other]) for text, cell, other in pairs]
     for count in (1000, 250):
-        few = {loss: f"ablation_identities{count}_{loss}" for loss in _BASE_CELLS}
-        more = {few["ranking"]: 1, few["mse"]: -1, ranking: -1, mse: 1}
-        found += [
-            against(f"all identities help against {count:,}, MSE", [mse], [few["mse"]]),
-            against(f"all identities help against {count:,}, ranking", [ranking],
-                    [few["ranking"]]),
-            against(f"ranking helps with {count:,} identities", [few["ranking"]], [few["mse"]]),
+        few_mse, few_ranking = (f"ablation_identities{count}_{loss}" for loss in ("mse", "ranking"))
+        more = {few_ranking: 1, few_mse: -1, ranking: -1, mse: 1}
+        listed += [
+            against(f"all identities help against {count:,}, MSE", [mse], [few_mse]),
+            against(f"all identities help against {count:,}, ranking", [ranking], [few_ranking]),
+            against(f"ranking helps with {count:,} identities", [few_ranking], [few_mse]),
             Claim(f"ranking helps more with {count:,} identities than with all", more),
-        ]  # fmt: skip
-    return found
+        ]
+    return listed
 
 
 def spread(values):
@@ -124,10 +112,10 @@ def compare(claim, figures, metric):
       under two seeds), verdict.
     """
     runs = [figures.get(cell, {}) for cell in claim.weights]
-    seeds = sorted(set.intersection(*(set(found) for found in runs)))
+    seeds = sorted(set.intersection(*map(set, runs)))
     by_seed = {}
     for seed in seeds:
-        values = [found[seed].get(metric) for found in runs]
+        values = [of_cell[seed].get(metric) for of_cell in runs]
         if None not in values:
             terms = zip(claim.weights.values(), values, strict=True)
             by_seed[str(seed)] = sum(weight * value for weight, value in terms)

@@ -1,4 +1,4 @@
-"""The result of an ablation as table.md, table.csv, table.png and ablation.json.
+"""The result of an ablation as table.md, table.csv and ablation.json.
 
 Each figure stands beside the paper's own (BMVC 2020, Table 3) and under the name of its protocol.
 Errors are degrees, in the order yaw, pitch, roll, mean. A training run never looks at the test
@@ -11,13 +11,10 @@ import io
 import json
 import pathlib
 
-from absl import logging
-
 import rankpose_tf
 from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.evaluation import plots
 from rankpose_tf.evaluation.metrics import COLUMNS
 from rankpose_tf.studies import ablation_runs, ablation_statistics
 
@@ -64,12 +61,12 @@ _HEADER = ("cell", "runs", *COLUMNS, "the paper's", *_HELD_OUT)
 _NOT_RUN = "not run"
 
 
-def write(folder, planned, eval_data, recipe_lines):
-    """Writes the four files from the runs that are finished.
+def write(folder, runs, eval_data, recipe_lines):
+    """Writes the three files from the runs that are finished.
 
     Args:
       folder: of the ablation.
-      planned: runs, from `ablation_plan.plan`.
+      runs: from `ablation_cells.list_runs`.
       eval_data: prepared folder that they were tested on.
       recipe_lines: flags that all cells share, recorded.
 
@@ -79,24 +76,17 @@ def write(folder, planned, eval_data, recipe_lines):
     Raises:
       RankPoseError: if runs were tested under different protocols.
     """
-    result = summarise(planned, eval_data, recipe_lines)
+    result = summarise(runs, eval_data, recipe_lines)
     text = markdown(result)
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files.write_json(folder / "ablation.json", result)
     files.write_text(folder / "table.csv", comma_separated(result))
     files.write_text(folder / "table.md", text)
-    try:
-        figure = picture(result)
-    except RankPoseError as error:
-        logging.warning("table.png is not drawn: %s", error)
-        return text
-    with files.replaced(folder / "table.png") as beside:
-        figure.savefig(beside, dpi=110, bbox_inches="tight")
     return text
 
 
-def summarise(planned, eval_data, recipe_lines=()):
+def summarise(runs, eval_data, recipe_lines=()):
     """Everything the table says, as the content of ablation.json.
 
     Args: as for `write`.
@@ -106,35 +96,36 @@ def summarise(planned, eval_data, recipe_lines=()):
       steps, cells (name -> title, runs by seed, summary by metric, paper) and comparisons
       (claim, weights, and `ablation_statistics.compare` by metric).
     """
-    about = records.read_description(eval_data)
-    found, protocol = {}, {}
-    for one in planned:
-        cell = found.setdefault(one.cell, {})
-        ablation_runs.check_flags(one)
-        if ablation_runs.finished(one, eval_data, about):
-            cell[one.seed], protocol[one] = _figures(one, eval_data)
-    if len({json.dumps(about, sort_keys=True) for about in protocol.values()}) > 1:
+    test_set = records.read_description(eval_data)
+    figures, protocols = {}, []
+    for run in runs:
+        of_cell = figures.setdefault(run.cell, {})
+        ablation_runs.check_flags(run)
+        if ablation_runs.is_finished(run, eval_data, test_set):
+            of_cell[run.seed], protocol = _figures(run, eval_data)
+            protocols += [] if protocol in protocols else [protocol]
+    if len(protocols) > 1:
         raise RankPoseError(
             "eval_data: the runs were not trained and tested alike (protocol, pictures, training "
-            f"set or steps differ: {list(protocol.values())}); use another --workdir"
+            f"set or steps differ: {protocols}); use another --workdir"
         )
-    paper = next((PAPER[name] for name in PAPER if name in about["protocol_set"]), {})
+    paper = next((PAPER[name] for name in PAPER if name in test_set["protocol_set"]), {})
     return {
         "rankpose_tf": rankpose_tf.__version__,
-        "set": about["protocol_set"],
-        **next(iter(protocol.values()), {"protocol": None}),
+        "set": test_set["protocol_set"],
+        **(protocols[0] if protocols else {"protocol": None}),
         "recipe": list(recipe_lines),
-        "seeds": sorted({one.seed for one in planned}),
-        "cells": {cell: _cell(cell, runs, paper.get(cell)) for cell, runs in found.items()},
-        "comparisons": [_comparison(claim, found) for claim in ablation_statistics.claims()],
+        "seeds": sorted({run.seed for run in runs}),
+        "cells": {name: _cell(name, seeds, paper.get(name)) for name, seeds in figures.items()},
+        "comparisons": [_comparison(claim, figures) for claim in ablation_statistics.claims()],
     }
 
 
-def _figures(one, eval_data):
+def _figures(run, eval_data):
     """The figures of a finished run, and what has to be equal for all runs of a table."""
-    path = ablation_runs.evaluation_folder(one, eval_data) / "evaluation.json"
+    path = ablation_runs.evaluation_folder(run, eval_data) / "evaluation.json"
     tested = json.loads(path.read_text(encoding="utf-8"))
-    trained = json.loads((one.workdir / "result.json").read_text(encoding="utf-8"))
+    trained = json.loads((run.workdir / "result.json").read_text(encoding="utf-8"))
     figures = {angle: tested["mae"][angle] for angle in COLUMNS}
     figures["held_out_mean"] = trained["best"].get("val_mae")
     figures["held_out_ordered"] = trained["best"].get("val_ordered")
@@ -163,9 +154,9 @@ def _cell(name, runs, paper):
     }
 
 
-def _comparison(claim, found):
+def _comparison(claim, figures):
     compared = {
-        metric: ablation_statistics.compare(claim, found, metric)
+        metric: ablation_statistics.compare(claim, figures, metric)
         for metric in ablation_statistics.COMPARED
     }
     return {"claim": claim.text, "weights": claim.weights, **compared}
@@ -210,8 +201,8 @@ def _rows(result):
     for cell in result["cells"].values():
         summary = cell["summary"]
         angles = [_plus_minus(summary[angle]) for angle in COLUMNS]
-        paper = cell["paper"]
-        paper = " / ".join(f"{paper[angle]:.2f}" for angle in COLUMNS) if paper else "-"
+        published = cell["paper"]
+        paper = " / ".join(f"{published[name]:.2f}" for name in COLUMNS) if published else "-"
         held_out = _plus_minus(summary["held_out_mean"])
         ordered = _plus_minus(summary["held_out_ordered"], 100)
         yield (cell["title"], len(cell["runs"]), *angles, paper, held_out, ordered)
@@ -253,25 +244,3 @@ def comma_separated(result):
         cells = ["" if number is None else f"{number:.4f}" for number in row]
         writer.writerow([name, cell["title"], len(cell["runs"]), *cells])
     return text.getvalue()
-
-
-def picture(result):
-    """The table of cells as a matplotlib Figure.
-
-    Args:
-      result: from `summarise`.
-
-    Raises:
-      RankPoseError: if matplotlib is not installed.
-    """
-    rows = list(_rows(result))
-    figure = plots.new_figure(17, 1.0 + 0.33 * (len(rows) + 1))
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.set_title(_caption(result), fontsize=10)
-    table = axes.table(cellText=rows, colLabels=_HEADER, loc="center", cellLoc="center")
-    table.auto_set_font_size(False)
-    table.set_fontsize(9)
-    table.scale(1, 1.5)
-    table.auto_set_column_width(range(len(_HEADER)))
-    return figure

@@ -79,8 +79,8 @@ def stage_layers(tower):
     """
     blocks = {}
     for layer in _backbone(tower).layers:
-        if found := _STAGE_END.fullmatch(layer.name):
-            stage, block = map(int, found.groups())
+        if match := _STAGE_END.fullmatch(layer.name):
+            stage, block = map(int, match.groups())
             blocks.setdefault(stage, {})[block] = layer.name
     if not blocks:
         raise RankPoseError(
@@ -103,7 +103,7 @@ def _stage_outputs(tower, names):
     if backbone is not tower:
         maps = keras.Model(backbone.input, maps)(tower.get_layer("caffe").output)
     maps = maps if isinstance(maps, list) else [maps]
-    return [keras.ops.cast(one, "float32") for one in maps]
+    return [keras.ops.cast(of_stage, "float32") for of_stage in maps]
 
 
 def mean_maps_model(tower):

@@ -91,21 +91,21 @@ def measure(model, data):
     Raises:
       RankPoseError: for a model or data that can't be read.
     """
-    about = records.read_description(data)
+    description = records.read_description(data)
     scale, size = (read_description(model)[key] for key in ("crop_scale", "input_size"))
-    count = evaluation.count_pictures(data, about, filter_angles=True)
+    count = evaluation.count_pictures(data, description, filter_angles=True)
     network, _ = load_model(model)
-    found = {}
+    errors = {}
     for title, change in CONDITIONS.items():
         views = pairs.views(data, size, scale, _BATCH_SIZE)
         changed = ({**batch, "image": change(batch["image"].numpy())} for batch in views)
         angles = evaluation.predict(network, changed, data, count)
-        found[title] = metrics.summarise(angles["true"], angles["predicted"])["mae"]
-    return found
+        errors[title] = metrics.summarise(angles["true"], angles["predicted"])["mae"]
+    return errors
 
 
-def table(found):
+def table(errors):
     """Markdown of what `measure` gives."""
     columns = metrics.COLUMNS
-    rows = [(title, *(f"{mae[name]:.2f}" for name in columns)) for title, mae in found.items()]
+    rows = [(title, *(f"{mae[name]:.2f}" for name in columns)) for title, mae in errors.items()]
     return tables.markdown(("crops", *columns), rows) + "\n"

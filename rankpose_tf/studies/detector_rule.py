@@ -1,16 +1,15 @@
 """Fits the rule that turns a detector's box into a landmark box, and measures what it costs.
 
 The weights for `rankpose_tf.inference.detection` are fitted on view 0 (the photo) of training
-identities, never on a test set. The pictures of aflw_lp are tight crops of faces, so they get a
-black border of a quarter of their side first; most detectors look for a face with surroundings.
+identities, never on a test set. Training photos are tight crops of faces, so they get a black
+border of a quarter of their side first; most detectors look for a face with surroundings.
 `measure` finds the faces of a prepared test set, takes `detection.main_face` of each picture
 (chosen without a look at the labels) and scores the model on its box and on the landmark box of
-the same
-pictures. A picture without a face is a miss; one whose box overlaps the landmark square by less
-than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
+the same pictures. A picture without a face is a miss; one whose box overlaps the landmark square
+by less than 0.4 is a wrong face; both are counted and named, and are no part of the two MAEs.
 """
 
-import pathlib
+import contextlib
 
 import numpy as np
 
@@ -19,7 +18,8 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection
-from rankpose_tf.preparation import sources, w300lp
+from rankpose_tf.preparation import plan as plans
+from rankpose_tf.preparation import readers, sources, views
 
 _BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
 _RULES = {"blazeface": detection.BLAZEFACE_RULE, "mtcnn": detection.MTCNN_RULE}
@@ -61,29 +61,26 @@ def training_photos(source, count, seed):
     """View 0 of randomly chosen identities, of those within the 99-degree filter.
 
     Args:
-      source: folder or zip in 300W-LP's layout.
+      source: what `prepare` reads, whose view 0 is a photo.
       count: pictures wanted.
       seed: of the choice.
 
     Yields:
       image (H, W, 3) uint8 RGB, box (4,) left, top, right, bottom of the landmarks, pixels.
     """
-    opened = sources.open_source(source)
-    try:
-        identities, _ = w300lp.list_identities(opened.stamps(), pathlib.Path(source).stem)
-        order = np.random.default_rng(seed).permutation(len(identities))
-        for index in order:
+    plan = plans.make(source)
+    reader = readers.READERS[plan.kind]
+    with contextlib.closing(sources.open_source(source)) as opened:
+        for index in np.random.default_rng(seed).permutation(len(plan.identities)):
             if count == 0:
                 return
             try:
-                view = w300lp.read_view(opened, identities[index].views[0])
-            except sources.SkippedView:
+                view = reader.read_view(opened, plan.identities[index].views[0])
+            except views.SkippedView:
                 continue
             if records.within_limit(view.pose[np.newaxis])[0]:
                 count -= 1
                 yield decoded(view.image), view.box
-    finally:
-        opened.close()
 
 
 def decoded(image):
@@ -176,11 +173,11 @@ def measure(detector, data, model):
     network, description = load_model(model)
     rows, missed, wrong = [], [], []
     for name, image, pose, truth in test_pictures(data):
-        found = detector(image)
-        if not found:
+        detections = detector(image)
+        if not detections:
             missed.append(name)
             continue
-        box = detection.main_face(found, image.shape[1], image.shape[0]).box
+        box = detection.main_face(detections, image.shape[1], image.shape[0]).box
         if boxes.overlaps([box], [crop.square_around(truth, 1.0)])[0, 0] < _WRONG_FACE_OVERLAP:
             wrong.append(name)
             continue

@@ -36,19 +36,19 @@ def prepared(data):
                 synthetic_identities=_HEADS,
                 progress=False,
             )
-        about = records.read_description(data)
-        if about["kind"] == SYNTHETIC:
-            about["protocol_set"] = "rendered heads"
-        yield data, about
+        description = records.read_description(data)
+        if description["kind"] == SYNTHETIC:
+            description["protocol_set"] = "rendered heads"
+        yield data, description
 
 
-def views(towers, folder, about, crop_scale, filter_angles, batch_size):
+def views(towers, folder, description, crop_scale, filter_angles, batch_size):
     """A function of a size in pixels -> batches of `pairs.views`; and what is seen, in one line.
 
     Args:
       towers: dict of name -> tower and its description, see `activations.load`.
       folder: prepared.
-      about: content of its dataset.json.
+      description: content of its dataset.json.
       crop_scale: side of the square crop over the box's longer side; None is the towers' own.
       filter_angles: leave out pictures with an angle over 99 degrees.
       batch_size: pictures at once.
@@ -57,7 +57,7 @@ def views(towers, folder, about, crop_scale, filter_angles, batch_size):
       RankPoseError: for models that were made for different crops, or none that says for which.
     """
     if crop_scale is None:
-        scales = {one["crop_scale"] for _, one in towers.values() if "crop_scale" in one}
+        scales = {own["crop_scale"] for _, own in towers.values() if "crop_scale" in own}
         if len(scales) > 1 or (towers and not scales):
             received = f"they have {', '.join(map(str, sorted(scales)))}" if scales else "none says"
             raise RankPoseError(
@@ -67,9 +67,9 @@ def views(towers, folder, about, crop_scale, filter_angles, batch_size):
         crop_scale = scales.pop() if scales else None
     elif not 0 < crop_scale < float("inf"):
         raise RankPoseError(f"crop_scale: expected a number over 0, received {crop_scale}")
-    count = evaluation.count_pictures(folder, about, filter_angles)
+    count = evaluation.count_pictures(folder, description, filter_angles)
     line = evaluation.protocol_name(
-        about["protocol_set"], about["box_source"], crop_scale, filter_angles
+        description["protocol_set"], description["box_source"], crop_scale, filter_angles
     )
 
     def batches(size):

@@ -55,18 +55,18 @@ def activation_maps(
         raise RankPoseError(f"models: figure 2 compares two, received {len(models)}")
     out = _new_file(out)
     towers = {name: activations.load(path) for name, path in models.items()}
-    with figure_faces.prepared(data) as (folder, about):
+    with figure_faces.prepared(data) as (folder, description):
         views, protocol = figure_faces.views(
-            towers, folder, about, crop_scale, filter_angles, batch_size
+            towers, folder, description, crop_scale, filter_angles, batch_size
         )
         known = other_systems.labels(folder)
         tested = np.flatnonzero(known["within"] | (not filter_angles))
         chosen = figure_faces.spread_over_yaw(known["true"][tested, 0], faces)
-        shown = about["kind"] == figure_faces.SYNTHETIC if show_faces is None else show_faces
+        shown = description["kind"] == figure_faces.SYNTHETIC if show_faces is None else show_faces
         pictures = plots.pictures_at(views(_FACE), chosen) if shown else None
-        found = {
-            name: _maps_of(tower, plots.pictures_at(views(about_model["input_size"]), chosen))
-            for name, (tower, about_model) in towers.items()
+        stages = {
+            name: _maps_of(tower, plots.pictures_at(views(described["input_size"]), chosen))
+            for name, (tower, described) in towers.items()
         }
     labels = known["true"][tested][chosen]
     numbers = {
@@ -75,11 +75,11 @@ def activation_maps(
             for place, label in zip(tested[chosen], labels, strict=True)
         ],
         "maps": {
-            name: {layer: np.round(maps, 4).tolist() for layer, maps in stages.items()}
-            for name, stages in found.items()
+            name: {layer: np.round(maps, 4).tolist() for layer, maps in layers.items()}
+            for name, layers in stages.items()
         },
     }
-    figure = map_plots.maps(found, labels, pictures)
+    figure = map_plots.maps(stages, labels, pictures)
     return _write(out, figure, 2, protocol, towers, numbers)
 
 
@@ -99,26 +99,27 @@ def variances(*, models, data, out, crop_scale=None, filter_angles=True, batch_s
     """
     out = _new_file(out)
     towers = {name: activations.load(path) for name, path in models.items()}
-    found, layers = {}, {}
-    with figure_faces.prepared(data) as (folder, about):
+    distributions, layers = {}, {}
+    with figure_faces.prepared(data) as (folder, description):
         views, protocol = figure_faces.views(
-            towers, folder, about, crop_scale, filter_angles, batch_size
+            towers, folder, description, crop_scale, filter_angles, batch_size
         )
-        for name, (tower, about_model) in towers.items():
-            batches = evaluation.readable(views(about_model["input_size"]), data)
+        for name, (tower, described) in towers.items():
+            batches = evaluation.readable(views(described["input_size"]), data)
             statistics = activations.first_stage_model(tower)
-            found[name] = activations.variances(statistics, (b["image"].numpy() for b in batches))
+            images = (batch["image"].numpy() for batch in batches)
+            distributions[name] = activations.variances(statistics, images)
             height, width = statistics.outputs[1].shape[1:]
             layers[name] = f"{activations.stage_layers(tower)[0]}, {height} x {width}"
     numbers = {
         "edges": {kind: edges.tolist() for kind, edges in _EDGES.items()},
         "layers": layers,
         "variances": {
-            name: {kind: _readable(one[kind], edges) for kind, edges in _EDGES.items()}
-            for name, one in found.items()
+            name: {kind: _readable(kinds[kind], edges) for kind, edges in _EDGES.items()}
+            for name, kinds in distributions.items()
         },
     }
-    return _write(out, map_plots.variances(found, layers), 3, protocol, towers, numbers)
+    return _write(out, map_plots.variances(distributions, layers), 3, protocol, towers, numbers)
 
 
 def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, batch_size=32):
@@ -137,29 +138,30 @@ def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, 
     out = _new_file(out)
     tables = {name: path for name, path in models.items() if str(path).endswith(".csv")}
     towers = {n: activations.load(path) for n, path in models.items() if n not in tables}
-    with figure_faces.prepared(data) as (folder, about):
+    with figure_faces.prepared(data) as (folder, description):
         views, protocol = figure_faces.views(
-            towers, folder, about, crop_scale, filter_angles, batch_size
+            towers, folder, description, crop_scale, filter_angles, batch_size
         )
-        expected = evaluation.count_pictures(folder, about, filter_angles)
-        found = {}
+        expected = evaluation.count_pictures(folder, description, filter_angles)
+        angles = {}
         for name, path in models.items():
             if name in tables:
-                found[name] = _angles_of_file(path, folder, filter_angles)
+                angles[name] = _angles_of_file(path, folder, filter_angles)
             else:
-                tower, about_model = towers[name]
-                batches = views(about_model["input_size"])
-                found[name] = evaluation.predict(tower, batches, data, expected)
+                tower, described = towers[name]
+                batches = views(described["input_size"])
+                angles[name] = evaluation.predict(tower, batches, data, expected)
     errors = {
-        name: metrics.absolute_errors(one["true"], one["predicted"]) for name, one in found.items()
+        name: metrics.absolute_errors(of_model["true"], of_model["predicted"])
+        for name, of_model in angles.items()
     }
     limit = plots.error_limit(errors.values())
     numbers = {
         "degrees": list(range(limit + 1)),
-        "share_within": {name: _shares(one, limit) for name, one in errors.items()},
+        "share_within": {name: _shares(of_model, limit) for name, of_model in errors.items()},
         "summary": {
-            name: metrics.summarise(one["true"], one["predicted"], one["names"])
-            for name, one in found.items()
+            name: metrics.summarise(of_model["true"], of_model["predicted"], of_model["names"])
+            for name, of_model in angles.items()
         },
     }
     if tables:
@@ -182,21 +184,21 @@ def _maps_of(tower, pictures):
     """Dict of layer -> (n, h, w) in [0, 1], after each stage."""
     maps = activations.mean_maps_model(tower).predict_on_batch(np.float32(pictures))
     return {
-        layer: activations.normalised(one)
-        for layer, one in zip(activations.stage_layers(tower), maps, strict=True)
+        layer: activations.normalised(of_layer)
+        for layer, of_layer in zip(activations.stage_layers(tower), maps, strict=True)
     }
 
 
 def _angles_of_file(path, folder, filter_angles):
     """As from `evaluation.run.predict`, of a .csv file that has every picture of the set."""
     rows, known = other_systems.read_angles(path), other_systems.labels(folder)
-    found, counts = other_systems.match(rows, known, filter_angles, True, path)
+    angles, counts = other_systems.match(rows, known, filter_angles, True, path)
     if counts["missing"]:
         raise RankPoseError(
             f"models: {str(path)!r} has no angles for {counts['missing']} pictures of the set, and "
             "curves compare on the same pictures; add them, or leave this model out"
         )
-    return found
+    return angles
 
 
 def _angles(degrees):
@@ -228,7 +230,7 @@ def _write(out, figure, number, protocol, towers, numbers):
     content = {
         "figure": number,
         "protocol": protocol,
-        "models": {name: about for name, (_, about) in towers.items()},
+        "models": {name: described for name, (_, described) in towers.items()},
         "rankpose_tf": rankpose_tf.__version__,
         **numbers,
     }

@@ -8,7 +8,9 @@ import numpy as np
 from rankpose_tf.evaluation import plots
 from rankpose_tf.studies import activations
 
-_CELL_INCHES, _SPACE_INCHES, _GAP_INCHES = 1.3, 0.08, 0.25
+_CELL_INCHES = 1.38
+# Width of the space between blocks, in cells.
+_GAP = 0.15
 # An axis of variances leaves out so large a share of the maps at either end.
 _TAIL = 0.001
 _PANELS = {
@@ -35,22 +37,31 @@ def maps(models, labels, pictures=None):
     blocks = {name: _stages(stages) for name, stages in models.items()}
     if pictures is not None:
         blocks = {"": {"face": pictures}, **blocks}
-    columns = [len(block) for block in blocks.values()]
-    cells, bar = _grid(columns, len(labels))
-    for block, (name, stages) in zip(cells, blocks.items(), strict=True):
-        middle = (block[0][0].get_position().x0 + block[0][-1].get_position().x1) / 2
-        top = 1 - 0.45 * _GAP_INCHES / bar.figure.get_figheight()
-        bar.figure.text(middle, top, name, fontsize=13, ha="center", va="top")
-        for column, (title, of_faces) in enumerate(stages.items()):
-            block[0][column].set_title(title, fontsize=9, pad=3)
-            for row, one in zip(block, of_faces, strict=True):
-                shown = row[column].imshow(one, cmap="viridis", vmin=0, vmax=1)
-    for row, (yaw, pitch, roll) in zip(cells[0], labels, strict=True):
+    # Between blocks a narrow column stays empty.
+    widths = [width for block in blocks.values() for width in [1] * len(block) + [_GAP]][:-1]
+    # Room for the angles at the left and the bar at the right, and for titles.
+    wide, high = sum(widths) + 1.5, len(labels) + 0.8
+    figure = plots.new_figure(_CELL_INCHES * wide, _CELL_INCHES * high)
+    axes = figure.subplots(len(labels), len(widths), squeeze=False, width_ratios=widths)
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
+    for cell in axes.flat:
+        cell.set(xticks=[], yticks=[], frame_on=False)
+    first = 0
+    for name, stages in blocks.items():
+        # Above the titles of its columns, in points.
+        above = {"xycoords": "axes fraction", "xytext": (0, 30), "textcoords": "offset points"}
+        axes[0, first].annotate(name, (0, 1), **above, fontsize=13)
+        for column, (title, of_faces) in zip(axes.T[first:], stages.items(), strict=False):
+            column[0].set_title(title, fontsize=9, pad=3)
+            for cell, face in zip(column, of_faces, strict=True):
+                shown = cell.imshow(face, cmap="viridis", vmin=0, vmax=1)
+        first += len(stages) + 1
+    for cell, (yaw, pitch, roll) in zip(axes[:, 0], labels, strict=True):
         angles = f"yaw {round(yaw)}°\npitch {round(pitch)}°\nroll {round(roll)}°"
-        row[0].set_ylabel(angles, fontsize=9, rotation=0, ha="right", va="center")
-    bar.figure.colorbar(shown, cax=bar, ticks=[0, 0.5, 1])
-    bar.set_ylabel("mean over channels, each map scaled to [0, 1]", fontsize=9)
-    return bar.figure
+        cell.set_ylabel(angles, fontsize=9, rotation=0, ha="right", va="center")
+    bar = figure.colorbar(shown, ax=axes, ticks=[0, 0.5, 1], shrink=0.7, aspect=30, pad=0.01)
+    bar.set_label("mean over channels, each map scaled to [0, 1]", fontsize=9)
+    return figure
 
 
 def _stages(stages):
@@ -59,38 +70,6 @@ def _stages(stages):
         f"stage {number}\n{of_faces.shape[1]} x {of_faces.shape[2]}": of_faces
         for number, of_faces in enumerate(stages.values(), start=1)
     }
-
-
-def _grid(columns, rows):
-    """Cells of one size: a list a block, of rows, of axes; and the axes of the colour bar.
-
-    Args:
-      columns: list, how many each block has.
-      rows: how many all have.
-    """
-    left, right, top, bottom = 0.95, 0.95, 0.8, 0.35
-    step = _CELL_INCHES + _SPACE_INCHES
-    width = left + sum(columns) * step + (len(columns) - 1) * _GAP_INCHES + right
-    height = top + rows * step + bottom
-    figure = plots.new_figure(width, height)
-    # Cells are placed by hand: automatic layouts size each block by its labels.
-    figure.set_layout_engine("none")
-
-    def axes(x, y, wide, high):
-        place = (x / width, 1 - (y + high) / height, wide / width, high / height)
-        return figure.add_axes(place)
-
-    blocks, x = [], left
-    for count in columns:
-        places = [x + k * step for k in range(count)]
-        heights = [top + k * step for k in range(rows)]
-        blocks.append([[axes(x, y, _CELL_INCHES, _CELL_INCHES) for x in places] for y in heights])
-        x += count * step + _GAP_INCHES
-    for cell in (cell for block in blocks for row in block for cell in row):
-        cell.set(xticks=[], yticks=[], frame_on=False)
-    tall = min(rows * step, 3 * step)
-    bar = axes(x - _GAP_INCHES + 0.1, top + (rows * step - tall) / 2, 0.12, tall - _SPACE_INCHES)
-    return blocks, bar
 
 
 def variances(models, layers):
@@ -106,9 +85,10 @@ def variances(models, layers):
     figure = plots.new_figure(10, 4.2)
     panels = figure.subplots(1, len(_PANELS))
     for panel, (kind, (edges, title, unit)) in zip(panels, _PANELS.items(), strict=True):
-        for (name, one), (colour, dashes) in zip(models.items(), plots.line_styles(), strict=False):
-            _distribution(panel, name, one[kind], edges, colour, dashes)
-        first, last = _middle(edges, [one[kind]["counts"] for one in models.values()])
+        of_kind = {name: kinds[kind] for name, kinds in models.items()}
+        for (name, counted), style in zip(of_kind.items(), plots.line_styles(), strict=False):
+            _distribution(panel, name, counted, edges, *style)
+        first, last = _middle(edges, [counted["counts"] for counted in of_kind.values()])
         panel.set(xlabel=unit, xlim=(first, last), title=title)
         # Room for the legend above the lines.
         panel.set_ylim(0, 1.25 * panel.get_ylim()[1])
@@ -140,7 +120,7 @@ def _middle(edges, counts):
       counts: (K,) of each model.
     """
     first, last = len(edges) - 1, 0
-    for below in (np.cumsum(one) for one in counts if one.any()):
+    for below in (np.cumsum(of_model) for of_model in counts if of_model.any()):
         first = min(first, np.searchsorted(below, _TAIL * below[-1], side="right"))
         last = max(last, np.searchsorted(below, (1 - _TAIL) * below[-1]) + 1)
     return (edges[first], edges[last]) if first < last else (edges[0], edges[-1])

@@ -37,13 +37,13 @@ def measure(path, data, validation_identities=200, batch_size=64):
     threshold = pairs.held_out_threshold(records.read_identity_table(data), validation_identities)
     if threshold < 0:
         raise RankPoseError("validation_identities: expected 1 or more, received 0")
-    network, about = saving.load_model(path)
+    network, description = saving.load_model(path)
     stream = pairs.validation_pairs(
         data,
-        input_size=about["input_size"],
+        input_size=description["input_size"],
         batch_size=batch_size,
         threshold=threshold,
-        crop_scale=about["crop_scale"],
+        crop_scale=description["crop_scale"],
     )
     true, predicted = [], []
     for views, pose in stream:
@@ -96,20 +96,20 @@ def _share(part, whole):
     return float(part.sum() / whole.sum()) if whole.any() else None
 
 
-def table(found):
+def table(order):
     """Markdown of what `measure` gives.
 
     Args:
-      found: from `measure`.
+      order: from `measure`.
     """
     header = ("labels apart, degrees", "share of all, %", "share of the wrong order, %")
     rows = []
-    for row in found["by_difference"]:
+    for row in order["by_difference"]:
         apart = f"{row['from']} to {row['to']}" if row["to"] < 360 else f"{row['from']} and over"
         cells = (row["share"], row["share_of_wrong"], row["ordered"])
         rows.append((apart, *map(_percent, cells)))
-    angles = (f"{angle} {_percent(share)}" for angle, share in found["by_angle"].items())
-    summary = f"In order: {_percent(found['ordered'])}% ({', '.join(angles)})."
+    angles = (f"{angle} {_percent(share)}" for angle, share in order["by_angle"].items())
+    summary = f"In order: {_percent(order['ordered'])}% ({', '.join(angles)})."
     return f"{tables.markdown((*header, 'in order, %'), rows)}\n\n{summary}\n"
 
 

@@ -40,8 +40,8 @@ def measure(model, data, misses=()):
     Raises:
       RankPoseError: for a model, data or files that can't be read, or other boxes in the first.
     """
-    about = {folder: records.read_description(folder) for folder in data}
-    folders = {description["box_source"]: folder for folder, description in about.items()}
+    sets = {folder: records.read_description(folder) for folder in data}
+    folders = {description["box_source"]: folder for folder, description in sets.items()}
     if next(iter(folders)) != "pt3d_68":
         raise RankPoseError(
             f"data: expected boxes of pt3d_68 in the first folder, received {next(iter(folders))}; "
@@ -53,7 +53,7 @@ def measure(model, data, misses=()):
 
     def run(boxes, crop_scale, filter_angles=True):
         folder = folders[boxes]
-        count = evaluation.count_pictures(folder, about[folder], filter_angles)
+        count = evaluation.count_pictures(folder, sets[folder], filter_angles)
         size = description["input_size"]
         views = pairs.views(folder, size, crop_scale, _BATCH_SIZE, filter_angles)
         return evaluation.predict(network, views, folder, count)
@@ -95,8 +95,8 @@ def other_crops(run, scale, boxes):
     return [(group, title, figures_of(_errors(run(*crop)))) for group, title, crop in rows]
 
 
-def _errors(found):
-    return np.abs(found["predicted"] - found["true"])
+def _errors(angles):
+    return np.abs(angles["predicted"] - angles["true"])
 
 
 def figures_of(errors):
@@ -104,19 +104,19 @@ def figures_of(errors):
     return (len(errors), *errors.mean(axis=0), errors.mean())
 
 
-def flattering(found, unfiltered, missed):
+def flattering(filtered, unfiltered, missed):
     """Rows of the two ways to flatter a result, which we do not use.
 
     Args:
-      found: names; true and predicted, (N, 3) degrees.
+      filtered: names; true and predicted, (N, 3) degrees.
       unfiltered: the same with the angles over 99 degrees.
       missed: dict of a detector's name -> set of names of pictures.
     """
-    rows = {"least of e, e +- 180, e +- 360": turned(_errors(found))}
+    rows = {"least of e, e +- 180, e +- 360": turned(_errors(filtered))}
     rows["the same, filter off"] = turned(_errors(unfiltered))
     for detector, names in missed.items():
-        kept = np.array([name not in names for name in found["names"]])
-        rows[f"without the pictures where {detector} finds no face"] = _errors(found)[kept]
+        kept = np.array([name not in names for name in filtered["names"]])
+        rows[f"without the pictures where {detector} finds no face"] = _errors(filtered)[kept]
     return [("flattering", title, figures_of(errors)) for title, errors in rows.items()]
 
 
@@ -125,13 +125,13 @@ def turned(errors):
     return np.minimum.reduce([np.abs(errors - turn) for turn in (0.0, 180.0, 360.0)])
 
 
-def rotations(found):
+def rotations(angles):
     """Rows of other orders of the three turns, and of the rotation's angle.
 
     Args:
-      found: true and predicted, (N, 3) degrees; yaw, pitch, roll.
+      angles: true and predicted, (N, 3) degrees; yaw, pitch, roll.
     """
-    true, predicted = found["true"], found["predicted"]
+    true, predicted = angles["true"], angles["predicted"]
     rows = []
     for title, order in _ORDERS.items():
         errors = np.abs(in_order(predicted, order) - in_order(true, order))

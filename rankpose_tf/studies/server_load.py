@@ -16,11 +16,10 @@ import time
 import numpy as np
 from absl import logging
 
-from rankpose_tf.core import tables
+from rankpose_tf.core import pictures, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 # Enough that no cache sees one picture only, and little enough to hold.
 _MOST_PICTURES = 256
 _RENDERED_HEADS, _RENDERED_SIDE = 16, 128
@@ -28,7 +27,7 @@ _PAUSE_AFTER_ERROR = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class Measurement:
     """One measurement. Latencies are of the requests that were answered, milliseconds."""
 
     server: str
@@ -59,7 +58,7 @@ def measure(
         after its start at the latest, its first requests included, whatever the server does.
 
     Returns:
-      List of `Row`.
+      List of `Measurement`.
 
     Raises:
       RankPoseError: for numbers that can't be, a folder without pictures, or a server that does
@@ -70,24 +69,24 @@ def measure(
             raise RankPoseError(f"{name}: expected numbers from 1, received {list(values)}")
     if not seconds > 0:
         raise RankPoseError(f"seconds: expected above 0, received {seconds}")
-    pictures = _pictures(images)
+    encoded = _pictures(images)
     for address in servers.values():
         with _client(address, deadline, 1) as client:
-            client.predict(pictures[:1])
-    rows = []
+            client.predict(encoded[:1])
+    measurements = []
     for joined, count in itertools.product(pictures_per_request, clients):
         for name, address in servers.items():
-            row = _load(name, address, pictures, count, joined, seconds, deadline)
-            logging.info("%s", row)
-            rows.append(row)
-    return rows
+            measured = _load(name, address, encoded, count, joined, seconds, deadline)
+            logging.info("%s", measured)
+            measurements.append(measured)
+    return measurements
 
 
-def table(rows):
-    """The rows as text for a terminal."""
+def table(measurements):
+    """Measurements as text for a terminal."""
     titles = ("server", "pictures", "clients", "requests", "p50 ms", "p95 ms", "p99 ms")
     lines = []
-    for row in rows:
+    for row in measurements:
         latencies = ("-" if ms is None else f"{ms:.1f}" for ms in (row.p50, row.p95, row.p99))
         errors = ", ".join(f"{count} {status}" for status, count in row.errors.items())
         load = (row.server, row.pictures_per_request, row.clients, row.requests)
@@ -109,12 +108,12 @@ def _pictures(folder):
         heads = synthetic.identities(_RENDERED_HEADS, views=2, size=_RENDERED_SIDE)
         return [view.image for head in heads for view in head.views]
     folder = pathlib.Path(folder)
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if pictures.is_jpeg_or_png(path.name))
+    if not paths:
         raise RankPoseError(
             f"images: expected a folder with JPEG or PNG files, found none in {str(folder)!r}"
         )
-    return [path.read_bytes() for path in found[:_MOST_PICTURES]]
+    return [path.read_bytes() for path in paths[:_MOST_PICTURES]]
 
 
 class _Tally:
@@ -140,15 +139,15 @@ class _Tally:
             return list(self._latencies), self._not_valid, dict(self._errors)
 
 
-def _load(name, address, pictures, count, joined, seconds, deadline):
-    """One `Row`."""
+def _load(name, address, encoded, count, joined, seconds, deadline):
+    """One `Measurement`."""
     tally, ready = _Tally(), threading.Barrier(count + 1)
     stop = threading.Event()
     workers = [
         # A daemon, so that a thread which never comes back can't hold up the process.
         threading.Thread(
             target=_ask_until,
-            args=(stop, ready, _client(address, deadline, joined), pictures, joined, number, tally),
+            args=(stop, ready, _client(address, deadline, joined), encoded, joined, number, tally),
             daemon=True,
         )
         for number in range(count)
@@ -170,7 +169,7 @@ def _load(name, address, pictures, count, joined, seconds, deadline):
     if unfinished:
         errors["UNFINISHED"] = unfinished
     percentiles = np.percentile(latencies, (50, 95, 99)) * 1e3 if latencies else (None,) * 3
-    return Row(
+    return Measurement(
         name,
         joined,
         count,
@@ -183,10 +182,10 @@ def _load(name, address, pictures, count, joined, seconds, deadline):
     )
 
 
-def _ask_until(stop, ready, client, pictures, joined, number, tally):
+def _ask_until(stop, ready, client, encoded, joined, number, tally):
     """One client: connects, waits for the others, then asks until `stop`."""
     # Clients start at different pictures.
-    turn = itertools.islice(itertools.cycle(pictures), number % len(pictures), None)
+    turn = itertools.islice(itertools.cycle(encoded), number % len(encoded), None)
     with client:
         try:
             client.predict(list(itertools.islice(turn, joined)))

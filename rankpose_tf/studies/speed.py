@@ -1,4 +1,4 @@
-"""How fast pictures, folders and videos are judged, and what the package adds to the network."""
+"""How fast pictures, folders and videos are predicted, and what the package adds to the network."""
 
 import concurrent.futures
 import itertools
@@ -45,7 +45,7 @@ def measure(estimator, images=None, count=1000):
         return {
             "overhead": overhead(estimator),
             "folder": folder(estimator, paths, count, scratch),
-            "video": film(estimator, paths, scratch),
+            "video": moving_face(estimator, paths, scratch),
         }
 
 
@@ -76,7 +76,7 @@ def overhead(estimator):
         "120x120 crop": (cv2.resize(scene, (120, 120), interpolation=cv2.INTER_AREA), None),
         f"{side}x{side} crop": (cv2.resize(scene, (side, side)), None),
     }
-    found = {}
+    milliseconds = {}
     for name, (picture, face) in cases.items():
         crop = estimator.crop(picture, face)[np.newaxis]
         # A face moves: no crop of a scene is like the one before.
@@ -87,8 +87,8 @@ def overhead(estimator):
             return estimator.predict(picture, moved)
 
         whole, network = _taking_turns(predict, lambda crop=crop: estimator.network(crop))
-        found[name] = {"predict": whole, "network": network, "overhead": whole - network}
-    return found
+        milliseconds[name] = {"predict": whole, "network": network, "overhead": whole - network}
+    return milliseconds
 
 
 def _taking_turns(*functions):
@@ -123,10 +123,10 @@ def folder(estimator, paths, count, scratch):
     def reference():
         threads = min(8, os.cpu_count() or 1)
         with concurrent.futures.ThreadPoolExecutor(threads + 1) as pool:
-            judging = pool.submit(network)
+            predicting = pool.submit(network)
             for picture in pool.map(pictures.read, paths):
                 del picture
-            judging.result()
+            predicting.result()
 
     def run(number):
         out = scratch / f"poses{number}.csv"
@@ -142,22 +142,22 @@ def folder(estimator, paths, count, scratch):
     return {"pictures": count, **rates, "share": rates["run"] / rates["reference"]}
 
 
-def film(estimator, paths, scratch):
+def moving_face(estimator, paths, scratch):
     """Frames a second of a 640x480 video: decoding, detection, pose, drawing and encoding.
 
     Returns:
       Dict: frames, faces (found in them), frames_per_second (median of rounds).
     """
     detector = detection.for_video()
-    path = scratch / "film.mp4"
-    _write_film(path, _with_a_face(paths, detector))
+    path = scratch / "video.mp4"
+    _write_video(path, _with_a_face(paths, detector))
     rates = []
     for number in range(_ROUNDS):
         start = time.perf_counter()
         summary = prediction.run(
             inputs.expand([str(path)]),
             estimator,
-            out=scratch / f"film{number}.csv",
+            out=scratch / f"video{number}.csv",
             detector=detector,
             draw="axes",
             draw_dir=scratch / f"drawn{number}",
@@ -180,7 +180,7 @@ def _with_a_face(paths, detector):
     return pictures.read(paths[0])
 
 
-def _write_film(path, picture):
+def _write_video(path, picture):
     """The picture moves to and fro in front of grey, with a camera's noise."""
     width, height = _FRAME_SIZE
     scale = min(height, width) / max(picture.shape[:2])
@@ -195,18 +195,18 @@ def _write_film(path, picture):
             write(np.clip(frame, 0, 255).astype(np.uint8))
 
 
-def table(found):
+def table(figures):
     """The figures as text for a terminal."""
     columns = ("predict", "network", "overhead")
-    rows = [(n, *(f"{row[k]:.2f}" for k in columns)) for n, row in found["overhead"].items()]
-    crops, film_ = found["folder"], found["video"]
+    rows = [(n, *(f"{row[k]:.2f}" for k in columns)) for n, row in figures["overhead"].items()]
+    crops, frames = figures["folder"], figures["video"]
     lines = [
         tables.aligned(("one picture, milliseconds", *columns), rows),
         "",
         f"folder of {crops['pictures']} crops: {crops['run']:.0f} pictures a second, "
         f"{crops['share']:.0%} of reading and network alone, overlapped "
         f"({crops['reference']:.0f})",
-        f"video 640x480: {film_['frames_per_second']:.1f} frames a second with detection, pose and "
-        f"drawing; {film_['faces']} faces in {film_['frames']} frames",
+        f"video 640x480: {frames['frames_per_second']:.1f} frames a second with detection, pose "
+        f"and drawing; {frames['faces']} faces in {frames['frames']} frames",
     ]
     return "\n".join(lines)

@@ -223,7 +223,7 @@ def test_the_crop_scale_is_one_for_both_views_of_a_pair():
 
 def test_a_pairs_scale_lies_in_its_range_which_may_begin_below_the_usual_one():
     def scale(seed, probability):
-        return float(recipe._draw_scale((seed, 3), 1.4, 1.2, 1.6, probability))
+        return float(pair_augmentation._draw_scale((seed, 3), 1.4, 1.2, 1.6, probability))
 
     drawn = np.array([scale(seed, 1.0) for seed in range(80)])
     assert 1.2 <= drawn.min() < 1.25 and 1.55 < drawn.max() <= 1.6

@@ -84,6 +84,7 @@ def test_a_pose_is_within_the_limit_if_all_three_angles_are():
 
 
 def _prepared(folder, **changes):
+    folder.mkdir(exist_ok=True)
     description = {
         "format_version": records.FORMAT_VERSION,
         "identities": 1,
@@ -115,6 +116,17 @@ def test_a_folder_that_is_no_data_set_says_why(tmp_path):
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(RankPoseError, match="damaged"):
         records.read_description(tmp_path)
+
+
+def test_a_set_without_checksums_is_told_apart_by_its_tables(tmp_path):
+    sets = [_prepared(tmp_path), _prepared(tmp_path / "b"), _prepared(tmp_path / "c", source="x")]
+    row = {"identity": "a", "group": "a", "shard": 0, "views": 5, "views_within_limit": 4}
+    for folder in sets:
+        records.write_identity_table(folder, [row])
+    first, same, other = map(records.fingerprint, sets)
+    assert first == same != other
+    records.write_identity_table(sets[1], [row | {"views": 6}])
+    assert records.fingerprint(sets[1]) != first
 
 
 def test_the_identity_table_is_read_as_it_was_written(tmp_path):

@@ -7,7 +7,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
-from rankpose_tf.preparation import aflw2000, prepare, sources
+from rankpose_tf.preparation import aflw2000, prepare, sources, views
 from rankpose_tf.preparation import plan as plans
 from tests.support import made_up_faces as made_up
 
@@ -72,7 +72,7 @@ POINTS = np.array([[4.0, 14.0, -1.0], [8.0, 16.0, -1.0]])
 
 
 def _box(source, landmarks):
-    plan = plans.of_source(source, "auto", 1, 0, landmarks)
+    plan = plans.make(source, landmarks=landmarks)
     return aflw2000.read_view(sources.Folder(source), plan.identities[0].views[0]).box
 
 
@@ -109,7 +109,7 @@ def test_hopenets_square_is_made_of_all_points(tmp_path):
 
 
 def test_a_picture_without_a_visible_point_is_skipped_with_a_reason(tmp_path):
-    with pytest.raises(sources.SkippedView, match=sources.BAD_BOX):
+    with pytest.raises(views.SkippedView, match=views.BAD_BOX):
         _box(_source(tmp_path / "set", np.full((2, 21), -1.0)), "pt2d_visible")
 
 
@@ -125,7 +125,7 @@ def test_dataset_json_names_the_landmarks(tmp_path):
 def test_the_usual_landmarks_are_the_same_data_set_and_others_are_not(tmp_path):
     source = _source(tmp_path / "set", POINTS)
     prints = [
-        plans.of_source(source, "auto", 1, 0, name).fingerprint for name in ("", "pt3d_68", "pt2d")
+        plans.make(source, landmarks=name).fingerprint for name in ("", "pt3d_68", "pt2d")
     ]
     assert prints[0] == prints[1] != prints[2]
 
@@ -133,15 +133,15 @@ def test_the_usual_landmarks_are_the_same_data_set_and_others_are_not(tmp_path):
 def test_landmarks_are_refused_for_other_sets_and_names(tmp_path):
     folder = made_up.write_300w_lp(tmp_path / "lp")
     with pytest.raises(RankPoseError, match="landmarks: .*kind w300lp; leave it out"):
-        plans.of_source(folder, "auto", 1, 0, "pt2d")
+        plans.make(folder, landmarks="pt2d")
     with pytest.raises(RankPoseError, match="landmarks: expected one of pt3d_68.*'pt4d'"):
-        plans.of_source(_source(tmp_path / "set", POINTS), "auto", 1, 0, "pt4d")
+        plans.make(_source(tmp_path / "set", POINTS), landmarks="pt4d")
 
 
 def test_labels_of_the_true_set_have_visible_points_inside_the_usual_box(shared_data):
-    plan = plans.of_source(shared_data / "aflw2000_dev.zip", "auto", 1, 0, "pt2d_visible")
+    plan = plans.make(shared_data / "aflw2000_dev.zip", landmarks="pt2d_visible")
     source = sources.open_source(shared_data / "aflw2000_dev.zip")
-    usual = plans.of_source(shared_data / "aflw2000_dev.zip", "auto", 1, 0)
+    usual = plans.make(shared_data / "aflw2000_dev.zip")
     for seen, whole in zip(plan.identities[:6], usual.identities[:6], strict=True):
         box = aflw2000.read_view(source, seen.views[0]).box
         around = aflw2000.read_view(source, whole.views[0]).box

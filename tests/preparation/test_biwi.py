@@ -9,7 +9,7 @@ import pytest
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation import run as evaluation
-from rankpose_tf.preparation import biwi, biwi_boxes, sources
+from rankpose_tf.preparation import biwi, biwi_boxes, sources, views
 from tests.support import made_up_biwi as made_up
 from tests.support import made_up_faces
 
@@ -74,12 +74,12 @@ def test_unusable_frames_are_left_out_with_reasons(tmp_path):
     description = made_up.prepare(tmp_path / "a", tmp_path / "out", max_skipped_fraction=1.0)
     assert description["views"] == 1
     assert description["skipped"] == {
-        sources.BROKEN_PICTURE: 1,
-        sources.CORRUPT_LABEL: 3,
-        sources.DUPLICATE_FRAME: 1,
-        sources.MISSING_LABEL: 1,
-        sources.MISSING_PICTURE: 1,
-        sources.NAN_LABEL: 1,
+        views.BROKEN_PICTURE: 1,
+        views.CORRUPT_LABEL: 3,
+        views.DUPLICATE_FRAME: 1,
+        views.MISSING_LABEL: 1,
+        views.MISSING_PICTURE: 1,
+        views.NAN_LABEL: 1,
     }
     with pytest.raises(RankPoseError, match="8 of 9 views are unusable"):
         made_up.prepare(tmp_path / "a", tmp_path / "strict")
@@ -101,7 +101,7 @@ def test_frames_that_only_the_list_has_stop_the_work_unless_allowed_and_are_name
         tmp_path / "a", tmp_path / "out", boxes=str(boxes), max_skipped_fraction=0.7
     )
     assert description["protocol_set"] == "BIWI (1 of the 3 frames of list.csv, depth-frame angles)"
-    assert description["skipped"] == {sources.BAD_BOX: 1, sources.LISTED_ONLY: 1}
+    assert description["skipped"] == {views.BAD_BOX: 1, views.LISTED_ONLY: 1}
     assert description["box_source"] == "of list.csv, 0.4 margin undone"
     assert '02/frame_00004_rgb.png,"in the list' in (tmp_path / "out" / "skipped.csv").read_text()
 
@@ -139,7 +139,7 @@ def test_another_option_list_or_pose_is_another_data_set(tmp_path):
 def test_options_of_biwi_are_refused_for_another_set(tmp_path):
     made_up_faces.write_300w_lp(tmp_path)
     for options in ({"boxes": "mtcnn"}, {"calibration": True}):
-        with pytest.raises(RankPoseError, match="--boxes and --calibration are for BIWI"):
+        with pytest.raises(RankPoseError, match="goes with the kind biwi.*kind w300lp; leave"):
             made_up.plan_of(tmp_path, **options)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.preparation import biwi_boxes, sources
+from rankpose_tf.preparation import biwi_boxes, views
 from tests.support import made_up_biwi as made_up
 
 
@@ -48,10 +48,10 @@ def test_bad_rows_of_a_list_are_left_out_with_a_reason(tmp_path):
     found = biwi_boxes.read_list(path)
     assert list(found.boxes) == ["01/frame_00003"]
     assert [reason for _, reason in found.skipped] == [
-        sources.BAD_BOX,
-        sources.BAD_BOX,
-        sources.DUPLICATE_ROW,
-        sources.BAD_BOX,
+        views.BAD_BOX,
+        views.BAD_BOX,
+        views.DUPLICATE_ROW,
+        views.BAD_BOX,
     ]
 
 
@@ -59,8 +59,8 @@ def test_a_list_that_is_none_is_one_sentence(tmp_path):
     path = made_up.list_file(tmp_path, header="image,left")
     for boxes, message in (
         (path, "lacks x, y, width, height"),
-        (tmp_path / "absent.csv", "could not be read as CSV"),
-        (tmp_path, "could not be read as CSV"),
+        (tmp_path / "absent.csv", "could not be read as a table"),
+        (tmp_path, "could not be read as a table"),
     ):
         with pytest.raises(RankPoseError, match=message):
             biwi_boxes.read_list(boxes)
@@ -86,7 +86,7 @@ def test_frames_without_a_face_are_counted_but_no_damage(tmp_path):
     made_up.frame(tmp_path / "a", "01/frame_00003")
     with pytest.raises(RankPoseError, match="no identity has enough usable views .*no face found"):
         made_up.prepare(tmp_path / "a", tmp_path / "out", boxes="mtcnn")
-    assert sources.NO_FACE in (tmp_path / "out" / "skipped.csv").read_text()
+    assert views.NO_FACE in (tmp_path / "out" / "skipped.csv").read_text()
 
 
 def test_mtcnn_is_asked_for_before_any_file_is_begun(tmp_path, monkeypatch):

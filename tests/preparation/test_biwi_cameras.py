@@ -12,7 +12,9 @@ from tests.support import made_up_biwi as made_up
 
 def test_calibration_turns_the_label_and_nothing_else_does(tmp_path):
     # Seen from a camera that turns what it sees by 8 degrees, a head at 20 is at 28.
-    label = made_up.pose_text((math.radians(20.0), 0.0, 0.0))
+    # It stands where that camera has it in the middle of its picture.
+    centre = made_up.turn(-8.0) @ (0.0, 0.0, 1000.0)
+    label = made_up.pose_text((math.radians(20.0), 0.0, 0.0), centre)
     made_up.frame(tmp_path, "01/frame_00003", label=label, cal=made_up.cal_text(made_up.turn(8.0)))
     for calibration, yaw in ((False, 20.0), (True, 28.0)):
         (view,) = made_up.views(tmp_path, calibration=calibration).values()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.preparation import prepare, sources
+from rankpose_tf.preparation import prepare, views
 from tests.support import made_up_faces as made_up
 
 
@@ -96,13 +97,13 @@ def _damaged(folder):
 
 
 _REASONS = {
-    0: sources.BROKEN_PICTURE,
-    1: sources.MISSING_LABEL,
-    2: sources.CORRUPT_LABEL,
-    3: sources.NAN_LABEL,
-    4: sources.OUT_OF_RANGE_LABEL,
-    5: sources.BAD_BOX,
-    6: sources.TOO_FEW_VIEWS,
+    0: views.BROKEN_PICTURE,
+    1: views.MISSING_LABEL,
+    2: views.CORRUPT_LABEL,
+    3: views.NAN_LABEL,
+    4: views.OUT_OF_RANGE_LABEL,
+    5: views.BAD_BOX,
+    6: views.TOO_FEW_VIEWS,
 }
 
 
@@ -146,10 +147,24 @@ def test_an_identity_that_damage_leaves_with_one_view_is_left_out(tmp_path):
     (source / "300W_LP" / "AFW" / "face_3_1.jpg").write_bytes(b"")
     _prepare(source, tmp_path / "out")
     assert _skipped(tmp_path / "out") == {
-        "300W_LP/AFW/face_3_0.jpg": sources.TOO_FEW_VIEWS,
-        "300W_LP/AFW/face_3_1.jpg": sources.BROKEN_PICTURE,
+        "300W_LP/AFW/face_3_0.jpg": views.TOO_FEW_VIEWS,
+        "300W_LP/AFW/face_3_1.jpg": views.BROKEN_PICTURE,
     }
     assert "AFW/face_3" not in _records(tmp_path / "out")
+
+
+def test_boxes_outside_the_picture_and_in_shares_are_counted_reasons(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(made_up.jpeg(48, 48))
+    boxes = ("4,4,40,40", "0.2,0.2,0.7,0.7", "5000,5000,5100,5100", "4,4,0,40", ",,,")
+    rows = "".join(f"a.jpg,face {n},1,2,30,{box}\n" for n, box in enumerate(boxes))
+    (tmp_path / "m.csv").write_text("image,identity,yaw,pitch,roll,Left,Top,Right,Bottom\n" + rows)
+    options = {"minimum_views": 1, "max_skipped_fraction": 1.0}
+    description = _prepare(tmp_path / "m.csv", tmp_path / "out", **options)
+    assert description["views"] == 2
+    reasons = (views.SHARE_BOX, views.OUTSIDE_BOX, views.BAD_BOX)
+    assert description["skipped"] == dict.fromkeys(reasons, 1)
+    with pytest.raises(RankPoseError, match="3 of 5 views are unusable.*in shares of the picture"):
+        _prepare(tmp_path / "m.csv", tmp_path / "strict", minimum_views=1)
 
 
 def test_a_manifest_and_aflw2000_are_prepared_too(tmp_path):
@@ -185,6 +200,23 @@ def test_a_finished_data_set_is_left_as_it_is(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     assert _prepare(source, tmp_path / "out", shards=2) == first
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+
+
+def test_the_fingerprint_is_that_of_the_content_wherever_it_lies(tmp_path, monkeypatch):
+    source, out = made_up.write_300w_lp(tmp_path / "lp"), tmp_path / "out"
+    _prepare(source, out, shards=2)
+    first = records.fingerprint(out)
+    monkeypatch.chdir(tmp_path)
+    assert records.fingerprint("./lp/../out/") == first
+    assert records.fingerprint(shutil.copytree(out, tmp_path / "copy")) == first
+    # Other times of the files make another source, but the same data set.
+    (source / "300W_LP" / "AFW" / "face_0_0.jpg").touch()
+    _prepare(source, tmp_path / "again", shards=2)
+    assert records.fingerprint(tmp_path / "again") == first
+    label = made_up.label((0.1, 0.011, 0.0))
+    (source / "300W_LP" / "AFW" / "face_1_1.mat").write_bytes(label)
+    _prepare(source, tmp_path / "other", shards=2)
+    assert records.fingerprint(tmp_path / "other") != first
 
 
 def test_another_source_content_or_option_overwrites_nothing(tmp_path):
@@ -238,6 +270,6 @@ def test_a_bad_option_is_named(tmp_path, options):
 def test_the_true_300w_lp_is_prepared_with_default_options(shared_data, tmp_path):
     description = _prepare(shared_data / "w300lp_sample.zip", tmp_path / "out")
     assert (description["identities"], description["views"]) == (4, 8)
-    assert description["skipped"] == {sources.TOO_FEW_VIEWS: 1}
+    assert description["skipped"] == {views.TOO_FEW_VIEWS: 1}
     groups = {row["group"] for row in records.read_identity_table(tmp_path / "out")}
     assert groups == {"AFW/AFW_134212_1", "HELEN/HELEN_232194_1"}

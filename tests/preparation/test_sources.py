@@ -1,15 +1,11 @@
-"""Folder and zip give the same files; only pictures that TensorFlow decodes pass."""
+"""Folder and zip give the same files, however they are packed; what is not read is told."""
 
 import zipfile
 
-import cv2
-import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment
 from rankpose_tf.preparation import sources
-from tests.support import made_up_faces as made_up
 
 
 def _zip(path, **files):
@@ -44,81 +40,71 @@ def test_stamps_change_with_the_content(tmp_path):
 def test_a_cut_zip_and_no_zip_are_one_sentence(tmp_path):
     archive = _zip(tmp_path / "x.zip", a=b"1" * 1000)
     archive.write_bytes(archive.read_bytes()[:-10])
-    for path, message in ((archive, "cut short"), (tmp_path / "absent", "there is nothing at")):
+    (tmp_path / "renamed.zip").write_bytes(b"Rar!")
+    for path, message in (
+        (archive, "cut short"),
+        (tmp_path / "renamed.zip", "no readable zip .*; pass a folder, a zip or a table"),
+        (tmp_path / "absent", "there is nothing at"),
+    ):
         with pytest.raises(RankPoseError, match=message):
             sources.open_source(path)
 
 
-def test_a_damaged_member_of_a_zip_is_a_broken_picture(tmp_path):
-    path = tmp_path / "x.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a.jpg", made_up.jpeg())
-    content = bytearray(path.read_bytes())
-    content[100] ^= 255
-    path.write_bytes(content)
-    with pytest.raises(sources.SkippedView, match=sources.BROKEN_PICTURE):
-        sources.read_picture(sources.open_source(path), "a.jpg")
+def test_names_are_the_same_however_an_archiver_wrote_them(tmp_path):
+    for number, written in enumerate(("./A/b.jpg", "A\\b.jpg", ".\\A\\b.jpg", "A//b.jpg")):
+        path = tmp_path / f"{number}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("./A/", "A\\", written):
+                entry = zipfile.ZipInfo("x")
+                entry.filename = name
+                archive.writestr(entry, b"" if name.endswith(("/", "\\")) else b"content")
+        source = sources.open_source(path)
+        assert list(source.stamps()) == ["A/b.jpg"]
+        assert source.read("A/b.jpg") == b"content"
+        source.close()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_whole_picture_is_kept_byte_by_byte(tmp_path, suffix):
-    content = cv2.imencode(suffix, np.zeros((5, 7, 3), np.uint8))[1].tobytes()
-    (tmp_path / "a").write_bytes(content)
-    assert sources.read_picture(sources.Folder(tmp_path), "a") == content
-
-
-def _without_end(picture):
-    return picture[: len(picture) * 2 // 3]
+def test_linked_folders_are_read_once_and_a_circle_ends(tmp_path):
+    (tmp_path / "real" / "AFW").mkdir(parents=True)
+    (tmp_path / "real" / "AFW" / "a.jpg").write_bytes(b"1")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "LFPW").mkdir()
+    (folder / "LFPW" / "b.jpg").write_bytes(b"2")
+    for name, target in (("AFW", tmp_path / "real" / "AFW"), ("again", tmp_path / "real" / "AFW"),
+                         ("circle", folder), ("A", folder / "LFPW")):  # fmt: skip
+        (folder / name).symlink_to(target, target_is_directory=True)
+    (folder / "nowhere").symlink_to(tmp_path / "absent")
+    source = sources.Folder(folder)
+    assert sorted(source.stamps()) == ["AFW/a.jpg", "LFPW/b.jpg", "nowhere"]
+    assert source.read("AFW/a.jpg") == b"1"
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"no picture", b"\xff\xd8\xff", _without_end(made_up.jpeg(64, 64)), b"BM" + b"\0" * 60],
-    ids=["empty", "text", "three bytes", "cut JPEG", "broken BMP"],
+    ("name", "message"),
+    [
+        ("x.tar.xz", "tar archive, .*unpack it"),
+        ("x.TGZ", "tar archive, .*unpack it"),
+        ("x.rar", "RAR archive, which is not read; unpack it"),
+        ("x.7z", "7-Zip archive, which is not read; unpack it"),
+        ("x.xlsx", "save it as one of .csv, .tsv, .jsonl"),
+        ("x.json", "one object a line"),
+        ("x.csv", "there is nothing at .* or a table"),
+    ],
 )
-def test_a_broken_picture_is_skipped(tmp_path, content):
-    (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(sources.SkippedView, match=sources.BROKEN_PICTURE):
-        sources.read_picture(sources.Folder(tmp_path), "a.jpg")
+def test_what_is_not_read_is_told_by_its_kind_and_not_to_be_downloaded_again(
+    tmp_path, name, message
+):
+    if name != "x.csv":
+        (tmp_path / name).write_bytes(b"anything")
+    with pytest.raises(RankPoseError, match=message) as error:
+        sources.open_source(tmp_path / name)
+    assert "download" not in str(error.value)
 
 
-def test_another_format_becomes_a_png_without_loss(tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 255, (5, 7, 3), np.uint8)
-    (tmp_path / "a.jpg").write_bytes(cv2.imencode(".bmp", pixels)[1].tobytes())
-    content = sources.read_picture(sources.Folder(tmp_path), "a.jpg")
-    assert content.startswith(b"\x89PNG")
-    np.testing.assert_array_equal(augment.decode(content), pixels[..., ::-1])
-
-
-def test_exif_orientation_is_applied_once():
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:, :16] = 255  # white on the left
-    picture = cv2.imencode(".jpg", pixels)[1].tobytes()
-    turned = sources.upright(made_up.with_orientation(picture, 6))
-    seen = augment.decode(turned).numpy()
-    assert seen.shape == (32, 16, 3)
-    assert seen[:12].mean() > 250 and seen[20:].mean() < 5  # turned clockwise: white on top
-    assert sources.upright(turned) is turned
-
-
-def test_an_upright_picture_with_exif_is_kept():
-    picture = made_up.with_orientation(made_up.jpeg(), 1)
-    assert sources.upright(picture) is picture
-
-
-def test_poses_are_checked_for_numbers_and_range():
-    half_turn = np.float32(np.pi)
-    assert sources.checked_pose((half_turn, -half_turn, 0)).dtype == np.float32
-    for pose, reason in (
-        ((0, np.nan, 0), sources.NAN_LABEL),
-        ((0, 0, np.inf), sources.NAN_LABEL),
-        ((0, 0, -np.radians(180.1)), sources.OUT_OF_RANGE_LABEL),
-    ):
-        with pytest.raises(sources.SkippedView, match=reason):
-            sources.checked_pose(pose)
-
-
-@pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 5, 5, 4), (0, 0, np.nan, 5), (0, 0, np.inf, 5)])
-def test_a_box_without_area_is_skipped(box):
-    with pytest.raises(sources.SkippedView, match=sources.BAD_BOX):
-        sources.checked_box(box)
+def test_of_a_table_only_itself_is_listed_but_its_neighbours_are_read(tmp_path):
+    for name in ("m.tsv", "a.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    source = sources.open_source(tmp_path / "m.tsv")
+    assert (source.name, list(source.stamps())) == ("m.tsv", ["m.tsv"])
+    assert source.read("a.jpg") == b"a.jpg"

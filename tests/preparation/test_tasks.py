@@ -31,7 +31,7 @@ def _content(out):
 
 
 def _cut(source, out):
-    plan = plans.of_source(source, "auto", 6, 0)
+    plan = plans.make(source, shards=6)
     return plan, tasks.cut(plan, out, 6)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rankpose_tf.preparation import sources, w300lp
+from rankpose_tf.preparation import sources, views, w300lp
 from tests.support import made_up_faces as made_up
 
 
@@ -11,9 +11,13 @@ def _pairs(*stems):
     return [f"{stem}{suffix}" for stem in stems for suffix in (".jpg", ".mat")]
 
 
+def _listed(names, source="top"):
+    return w300lp.list_identities(sources.Folder(source), dict.fromkeys(names), None)
+
+
 def test_views_of_one_face_come_in_the_order_of_their_numbers():
     names = _pairs("x/300W_LP/AFW/a_1_10", "x/300W_LP/AFW/a_1_2", "x/300W_LP/AFW/a_2_0")
-    identities, skipped = w300lp.list_identities(names, "top")
+    identities, skipped, _ = _listed(names)
     assert skipped == []
     assert {i.name: [view.name for view in i.views] for i in identities} == {
         "AFW/a_1": ["AFW/a_1_2.jpg", "AFW/a_1_10.jpg"],
@@ -22,22 +26,22 @@ def test_views_of_one_face_come_in_the_order_of_their_numbers():
 
 
 def test_a_flipped_face_is_an_identity_of_its_own_in_the_same_group():
-    identities, _ = w300lp.list_identities(_pairs("AFW/a_0", "AFW_Flip/a_0"), "top")
+    identities, *_ = _listed(_pairs("AFW/a_0", "AFW_Flip/a_0"))
     assert {i.name: i.group for i in identities} == {"AFW/a": "AFW/a", "AFW_Flip/a": "AFW/a"}
 
 
 def test_the_same_stem_of_two_subsets_is_two_faces():
-    identities, _ = w300lp.list_identities(_pairs("AFW/a_0", "IBUG/a_0"), "top")
+    identities, *_ = _listed(_pairs("AFW/a_0", "IBUG/a_0"))
     assert {i.group for i in identities} == {"AFW/a", "IBUG/a"}
 
 
 def test_a_stem_may_contain_a_space():
-    identities, _ = w300lp.list_identities(_pairs("IBUG/IBUG_image_100 _1_0"), "top")
+    identities, *_ = _listed(_pairs("IBUG/IBUG_image_100 _1_0"))
     assert [i.name for i in identities] == ["IBUG/IBUG_image_100 _1"]
 
 
 def test_pictures_without_a_folder_belong_to_the_source_itself():
-    identities, _ = w300lp.list_identities(_pairs("a_0", "a_1"), "AFW_Flip")
+    identities, *_ = _listed(_pairs("a_0", "a_1"), "AFW_Flip.zip")
     assert [(i.name, i.group, len(i.views)) for i in identities] == [("AFW_Flip/a", "AFW/a", 2)]
 
 
@@ -49,15 +53,15 @@ def test_a_picture_without_mat_is_skipped_and_other_folders_are_ignored():
         "L/Code/Model.mat",
         "L/Code/example.jpg",
     ]
-    identities, skipped = w300lp.list_identities(names, "top")
+    identities, skipped, _ = _listed(names)
     assert [view.path for i in identities for view in i.views] == ["L/AFW/a_0.jpg"]
-    assert skipped == [("L/AFW/a_1.jpg", sources.MISSING_LABEL)]
+    assert skipped == [("L/AFW/a_1.jpg", views.MISSING_LABEL)]
 
 
 def _read(folder, picture=None, label=None):
     (folder / "a_0.jpg").write_bytes(made_up.jpeg() if picture is None else picture)
     (folder / "a_0.mat").write_bytes(made_up.label() if label is None else label)
-    listed = sources.ListedView("a_0.jpg", "AFW/a_0.jpg", "a_0.mat")
+    listed = views.ListedView("a_0.jpg", "AFW/a_0.jpg", "a_0.mat")
     return w300lp.read_view(sources.Folder(folder), listed)
 
 
@@ -77,19 +81,19 @@ _WHOLE = made_up.label()
 @pytest.mark.parametrize(
     ("label", "reason"),
     [
-        (b"", sources.CORRUPT_LABEL),
-        (b"MATLAB 5.0 MAT-file" + b"\xff" * 300, sources.CORRUPT_LABEL),
-        (_WHOLE[: len(_WHOLE) // 2], sources.CORRUPT_LABEL),
-        (made_up.label(pt3d=made_up.landmarks()), sources.CORRUPT_LABEL),
-        (made_up.label(pt2d=np.zeros((2, 21))), sources.CORRUPT_LABEL),
-        (made_up.label((np.nan, 0, 0)), sources.NAN_LABEL),
-        (made_up.label((0, np.radians(181), 0)), sources.OUT_OF_RANGE_LABEL),
-        (made_up.label(pt2d=np.full((2, 68), 5.0)), sources.BAD_BOX),
-        (made_up.label(pt2d=np.full((2, 68), np.nan)), sources.BAD_BOX),
+        (b"", views.CORRUPT_LABEL),
+        (b"MATLAB 5.0 MAT-file" + b"\xff" * 300, views.CORRUPT_LABEL),
+        (_WHOLE[: len(_WHOLE) // 2], views.CORRUPT_LABEL),
+        (made_up.label(pt3d=made_up.landmarks()), "label without pt2d"),
+        (made_up.label(pt2d=np.zeros((2, 21))), "label without 68 points in pt2d"),
+        (made_up.label((np.nan, 0, 0)), views.NAN_LABEL),
+        (made_up.label((0, np.radians(181), 0)), views.OUT_OF_RANGE_LABEL),
+        (made_up.label(pt2d=np.full((2, 68), 5.0)), views.BAD_BOX),
+        (made_up.label(pt2d=np.full((2, 68), np.nan)), views.BAD_BOX),
     ],
 )
 def test_an_unusable_label_is_skipped_with_its_reason(tmp_path, label, reason):
-    with pytest.raises(sources.SkippedView, match=reason):
+    with pytest.raises(views.SkippedView, match=reason):
         _read(tmp_path, label=label)
 
 
@@ -100,13 +104,13 @@ def test_no_byte_flipped_in_a_mat_ends_in_anything_but_a_skip(tmp_path):
         damaged[generator.integers(len(damaged))] ^= int(generator.integers(1, 256))
         try:
             _read(tmp_path, label=bytes(damaged))
-        except sources.SkippedView:
+        except views.SkippedView:
             pass
 
 
 def test_the_true_300w_lp_is_read_from_its_zip(shared_data):
     source = sources.open_source(shared_data / "w300lp_sample.zip")
-    identities, skipped = w300lp.list_identities(source.stamps(), "top")
+    identities, skipped, _ = w300lp.list_identities(source, source.stamps(), None)
     assert skipped == []
     assert {i.name: len(i.views) for i in identities} == {
         "AFW/AFW_134212_1": 2,

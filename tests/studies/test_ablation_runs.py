@@ -1,7 +1,7 @@
 """An ablation by its command line: two cells on rendered heads, stopped, gone on with, finished."""
 
-import concurrent.futures
-import fcntl
+import contextlib
+import glob
 import json
 import os
 import re
@@ -15,7 +15,7 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.studies import ablation_plan, ablation_runs
+from rankpose_tf.studies import ablation_cells, ablation_runs
 
 RECIPE = """\
 --tower=compact
@@ -44,8 +44,8 @@ def command(folder, prepared, *more, cells=("mse", "ranking")):
     ]  # fmt: skip
 
 
-def plan(folder, prepared, cells=("mse", "ranking")):
-    return ablation_plan.plan(
+def listed(folder, prepared, cells=("mse", "ranking")):
+    return ablation_cells.list_runs(
         workdir=folder / "runs", recipe=folder / "recipe.cfg", data=prepared, seeds=[0],
         cells={cell: folder / f"{cell}.cfg" for cell in cells},
     )  # fmt: skip
@@ -58,39 +58,44 @@ def wait_for(path, process):
         time.sleep(0.02)
 
 
+def command_lines():
+    """Of all processes, where the system shows them."""
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        with contextlib.suppress(OSError), open(path, "rb") as stream:
+            yield stream.read()
+
+
 @pytest.mark.end_to_end
 @pytest.mark.timeout(900)
 def test_a_stopped_ablation_goes_on_and_a_finished_one_runs_nothing_again(folder, prepared):
-    one, other = plan(folder, prepared)
-    run = subprocess.Popen(
+    run, other = listed(folder, prepared)
+    process = subprocess.Popen(
         command(folder, prepared, "--checkpoint_steps=2"),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         # Tests may run in the background, where a shell turns Ctrl-C off.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
-    wait_for(one.workdir / "last.keras", run)
-    run.send_signal(signal.SIGINT)
-    _, said = run.communicate()
-    assert run.returncode == 130 and "Traceback" not in said
+    wait_for(run.workdir / "last.keras", process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130 and "Traceback" not in said
     assert said.strip().splitlines()[-1] == "stopped; the same command goes on from here"
-    with open(one.log, "ab") as log:
-        # Nobody holds the lock: the training has ended too.
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    stopped = not (one.workdir / "result.json").is_file()
+    assert not [line for line in command_lines() if str(run.workdir).encode() in line]
+    stopped = not (run.workdir / "result.json").is_file()
 
     done = subprocess.run(command(folder, prepared), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    begun = [int(step) for step in re.findall(r"at step (\d+)", one.log.read_text())]
+    begun = [int(step) for step in re.findall(r"at step (\d+)", run.log.read_text())]
     assert begun[0] == 0 and len(begun) == 1 + stopped and all(step > 0 for step in begun[1:])
     assert str(folder / "runs" / "table.md") in done.stdout
     result = json.loads((folder / "runs" / "ablation.json").read_text())
     assert result["steps"] == 2 * 8 and "rendered heads" in result["protocol"]
     assert [len(cell["runs"]) for cell in result["cells"].values()] == [1, 1]
 
-    logs = [run.log.read_text() for run in (one, other)]
+    logs = [each.log.read_text() for each in (run, other)]
     again = subprocess.run(command(folder, prepared), capture_output=True, text=True)
     assert again.returncode == 0 and again.stdout == done.stdout
-    assert [run.log.read_text() for run in (one, other)] == logs
+    assert [each.log.read_text() for each in (run, other)] == logs
 
 
 @pytest.fixture
@@ -131,51 +136,51 @@ def write_tested(out, prepared, protocol_set=None):
 
 
 def test_every_run_is_trained_with_its_recorded_flags_and_then_tested(folder, prepared, commands):
-    planned = plan(folder, prepared)
-    assert ablation_runs.run(planned, eval_data=prepared, progress=False) == []
+    runs = listed(folder, prepared)
+    assert ablation_runs.complete(runs, eval_data=prepared, progress=False) == []
     assert [module for module, _ in commands] == ["train", "evaluate"] * 2
-    for one, (_, train), (_, test) in zip(planned, commands[::2], commands[1::2], strict=True):
-        assert train["--flagfile"] == str(one.settings)
-        assert one.settings.read_text().splitlines() == list(one.lines)
-        assert train["--workdir"] == test["--model"] == str(one.workdir)
-        assert ablation_runs.finished(one, prepared, records.read_description(prepared))
-    ablation_runs.run(planned, eval_data=prepared, progress=False)
+    for run, (_, train), (_, test) in zip(runs, commands[::2], commands[1::2], strict=True):
+        assert train["--flagfile"] == str(run.settings)
+        assert run.settings.read_text().splitlines() == list(run.lines)
+        assert train["--workdir"] == test["--model"] == str(run.workdir)
+        assert ablation_runs.is_finished(run, prepared, records.read_description(prepared))
+    ablation_runs.complete(runs, eval_data=prepared, progress=False)
     assert len(commands) == 4
 
 
 def test_a_trained_run_is_only_tested_and_half_a_test_is_made_anew(folder, prepared, commands):
-    one, _ = planned = plan(folder, prepared)
-    write_trained(one.workdir, prepared)
-    beside = ablation_runs.evaluation_folder(one, prepared)
+    run, _ = runs = listed(folder, prepared)
+    write_trained(run.workdir, prepared)
+    beside = ablation_runs.evaluation_folder(run, prepared)
     beside = beside.with_name(f".{beside.name}")
     beside.mkdir()
     (beside / "predictions.csv").touch()
-    ablation_runs.run(planned, eval_data=prepared, progress=False)
+    ablation_runs.complete(runs, eval_data=prepared, progress=False)
     assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
     assert not beside.exists()
 
 
 def test_another_test_set_is_tested_without_training_again(folder, prepared, commands):
-    planned = plan(folder, prepared)
-    ablation_runs.run(planned, eval_data=prepared, progress=False)
+    runs = listed(folder, prepared)
+    ablation_runs.complete(runs, eval_data=prepared, progress=False)
     other = shutil.copytree(prepared, folder / "other_faces")
-    ablation_runs.run(planned, eval_data=other, progress=False)
+    ablation_runs.complete(runs, eval_data=other, progress=False)
     assert [module for module, _ in commands[4:]] == ["evaluate"] * 2
 
 
 def test_an_evaluation_of_another_set_under_the_same_name_is_refused(folder, prepared):
-    one, _ = planned = plan(folder, prepared)
-    write_trained(one.workdir, prepared)
-    write_tested(ablation_runs.evaluation_folder(one, prepared), prepared, "other faces")
+    run, _ = runs = listed(folder, prepared)
+    write_trained(run.workdir, prepared)
+    write_tested(ablation_runs.evaluation_folder(run, prepared), prepared, "other faces")
     with pytest.raises(RankPoseError, match="eval_data: .*is of other faces.*received rendered"):
-        ablation_runs.run(planned, eval_data=prepared)
+        ablation_runs.complete(runs, eval_data=prepared)
 
 
 def test_a_flag_without_a_checkpoint_binds_no_one(folder, prepared, commands):
-    planned = plan(folder, prepared)
-    planned[0].settings.parent.mkdir(parents=True)
-    planned[0].settings.write_text("--epochs=7\n")
-    assert ablation_runs.run(planned, eval_data=prepared, progress=False) == []
+    runs = listed(folder, prepared)
+    runs[0].settings.parent.mkdir(parents=True)
+    runs[0].settings.write_text("--epochs=7\n")
+    assert ablation_runs.complete(runs, eval_data=prepared, progress=False) == []
 
 
 def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepared):
@@ -201,37 +206,20 @@ def test_one_failure_does_not_stop_the_others(folder, prepared, commands, monkey
         return good(log, module, arguments, look)
 
     monkeypatch.setattr(ablation_runs, "_call", call)
-    failures = ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    failures = ablation_runs.complete(listed(folder, prepared), eval_data=prepared, progress=False)
     assert len(failures) == 1
     assert failures[0].startswith("mse, seed 0: train ended with code 3: 'error: no'; see ")
     assert [module for module, _ in commands] == ["train", "evaluate"]
 
 
 def test_runs_that_were_trained_with_other_flags_are_refused(folder, prepared, commands):
-    ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
+    ablation_runs.complete(listed(folder, prepared), eval_data=prepared, progress=False)
     (folder / "recipe.cfg").write_text(RECIPE.replace("--epochs=2", "--epochs=3"))
     with pytest.raises(RankPoseError, match="trained with other flags .*--epochs=2 --epochs=3"):
-        ablation_runs.run(plan(folder, prepared), eval_data=prepared, progress=False)
+        ablation_runs.complete(listed(folder, prepared), eval_data=prepared, progress=False)
     assert len(commands) == 4
     (folder / "recipe.cfg").write_text(RECIPE)
-    assert plan(folder, prepared)[0].settings.read_text().splitlines()[3] == "--epochs=2"
-
-
-def test_a_training_that_outlived_its_session_is_waited_for(folder, prepared, commands, caplog):
-    one, _ = planned = plan(folder, prepared)
-    one.log.parent.mkdir(parents=True)
-    with open(one.log, "ab") as held, concurrent.futures.ThreadPoolExecutor() as pool:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with caplog.at_level("WARNING", logger="absl"):
-            waiting = pool.submit(ablation_runs.run, planned, eval_data=prepared, progress=False)
-            while "mse, seed 0 is still run by another process" not in caplog.text:
-                assert not waiting.done()
-                time.sleep(0.01)
-        assert commands == []
-        write_trained(one.workdir, prepared)
-        fcntl.flock(held, fcntl.LOCK_UN)
-        assert waiting.result() == []
-    assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
+    assert listed(folder, prepared)[0].settings.read_text().splitlines()[3] == "--epochs=2"
 
 
 @pytest.mark.parametrize(

@@ -21,24 +21,24 @@ def test_overhead_is_what_predict_adds_to_the_network(estimator, monkeypatch):
         assert row["overhead"] == row["predict"] - row["network"] > 0
 
 
-def test_a_small_folder_is_gone_through_again_and_every_picture_is_judged(
+def test_a_small_folder_is_gone_through_again_and_every_picture_is_predicted(
     estimator, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(speed, "_ROUNDS", 1)
     paths = speed._pictures(None, tmp_path)
-    found = speed.folder(estimator, paths[:3], 7, tmp_path)
-    assert found["pictures"] == 7
-    assert found["share"] == pytest.approx(found["run"] / found["reference"])
+    rates = speed.folder(estimator, paths[:3], 7, tmp_path)
+    assert rates["pictures"] == 7
+    assert rates["share"] == pytest.approx(rates["run"] / rates["reference"])
     lines = (tmp_path / "poses0.csv").read_text().splitlines()
     assert len(lines) == 1 + 7
 
 
-def test_a_film_is_judged_to_its_last_frame(estimator, tmp_path, monkeypatch):
+def test_a_video_is_predicted_to_its_last_frame(estimator, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "_ROUNDS", 1)
     monkeypatch.setattr(speed, "_FRAMES", 4)
     monkeypatch.setattr(speed.detection, "for_video", lambda: lambda image: [])
     paths = speed._pictures(None, tmp_path)
-    found = speed.film(estimator, paths, tmp_path)
-    assert found["frames"] == 4
-    assert found["faces"] == 0
-    assert found["frames_per_second"] > 0
+    video = speed.moving_face(estimator, paths, tmp_path)
+    assert video["frames"] == 4
+    assert video["faces"] == 0
+    assert video["frames_per_second"] > 0

@@ -60,7 +60,7 @@ def turn(degrees):
 
 
 def plan_of(folder, boxes="", calibration=False):
-    return plan.of_source(folder, "auto", 4, 0, boxes=str(boxes), calibration=calibration)
+    return plan.make(folder, shards=4, boxes=str(boxes), calibration=calibration)
 
 
 def views(folder, boxes="", calibration=False):

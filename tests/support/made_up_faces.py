@@ -32,10 +32,11 @@ def landmarks(left=2.0, top=3.0, right=20.0, bottom=22.0, rows=2):
 
 
 def label(pose=POSE, **variables):
-    """Bytes of a .mat with Pose_Para as the face sets order it, and pt2d unless told."""
+    """Bytes of a .mat with Pose_Para as the face sets order it, and pt2d unless told; None: not."""
     yaw, pitch, roll = pose
     content = {"Pose_Para": np.array([[pitch, yaw, roll, 7.0, 8.0, 9.0, 1e-3]], np.float32)}
     content |= variables or {"pt2d": landmarks()}
+    content = {name: value for name, value in content.items() if value is not None}
     stream = io.BytesIO()
     scipy_io.savemat(stream, content)
     return stream.getvalue()

@@ -390,7 +390,7 @@ def on_photos(prepared, tmp_path_factory):
     """A run whose last two epochs are on photos alone, and its result."""
     workdir = tmp_path_factory.mktemp("runs") / "photos"
     workdir.mkdir()
-    return workdir, training.train(workdir=workdir, data=prepared, **PHOTOS)
+    return workdir, loop.train(workdir=workdir, data=prepared, **PHOTOS)
 
 
 def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos):
@@ -398,7 +398,7 @@ def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos
     rows = callbacks.read_history(workdir / "history.csv")
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     best = min(rows[1:], key=lambda row: row["val_mae"])
-    assert result["best_epoch"] == best["epoch"] == model.read_description(workdir)["epoch"]
+    assert result["best_epoch"] == best["epoch"] == saving.read_description(workdir)["epoch"]
     first_views = result["held_out"]["first_views"]
     np.testing.assert_allclose(first_views["mae"]["mean"], best["val_mae"], rtol=1e-3)
 
@@ -406,7 +406,7 @@ def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos
 def test_photos_are_not_ranked_and_their_regression_costs_what_it_did(on_photos):
     rows = callbacks.read_history(on_photos[0] / "history.csv")
     for row, ranking in zip(rows, (0.5, 0.0, 0.0), strict=True):
-        expected = 0.5 * row["mse"] + ranking * row["ranking"]
+        expected = 0.5 * row["regression"] + ranking * row["ranking"]
         np.testing.assert_allclose(row["loss"], expected, rtol=1e-4)
     rates = [row["learning_rate"] for row in rows]
     expected = [2e-3 * 0.5 * (1 + np.cos(np.pi * step / 12)) for step in (4, 8, 12)]
@@ -419,13 +419,13 @@ def test_a_run_stopped_before_or_among_photos_goes_on_to_the_same_result(
 ):
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         record_weights(patch, stop_at=stop_at)
-        training.train(workdir=tmp_path, data=prepared, **PHOTOS)
-    training.train(workdir=tmp_path, data=prepared, **PHOTOS)
+        loop.train(workdir=tmp_path, data=prepared, **PHOTOS)
+    loop.train(workdir=tmp_path, data=prepared, **PHOTOS)
     one, other = (keras.models.load_model(p / "last.keras") for p in (on_photos[0], tmp_path))
     assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
     assert_close(one.optimizer.variables, other.optimizer.variables, rtol=1e-2, atol=1e-3)
-    reached = model.read_description(tmp_path)
-    assert reached["epoch"] == model.read_description(on_photos[0])["epoch"]
+    reached = saving.read_description(tmp_path)
+    assert reached["epoch"] == saving.read_description(on_photos[0])["epoch"]
 
 
 def test_history_reads_what_it_wrote(tmp_path):

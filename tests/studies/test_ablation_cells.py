@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.studies import ablation_plan, ablation_statistics, ablation_table
+from rankpose_tf.studies import ablation_cells, ablation_statistics, ablation_table
 
 FLAGS = pathlib.Path(__file__).resolve().parents[2] / "flags"
 RECIPE = FLAGS / "ablation_small.cfg"
@@ -32,7 +32,7 @@ CELLS = {
 
 def cells():
     patterns = [str(FLAGS / "table3_*.cfg"), str(FLAGS / "ablation_*.cfg")]
-    return ablation_plan.cell_files(patterns, RECIPE)
+    return ablation_cells.cell_files(patterns, RECIPE)
 
 
 def write(folder, **contents):
@@ -51,7 +51,7 @@ def test_the_cells_are_those_of_the_table_and_the_recipe_is_none():
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_a_cell_differs_from_the_recipe_only_in_what_it_names(name, recipe):
     def settings(*files):
-        lines = [line for file in files for line in ablation_plan.flag_lines(file)]
+        lines = [line for file in files for line in ablation_cells.flag_lines(file)]
         found = {**DEFAULTS, **dict(line.lstrip("-").split("=", 1) for line in lines)}
         return {key: type(DEFAULTS.get(key, ""))(value) for key, value in found.items()}
 
@@ -78,29 +78,29 @@ def test_headers_of_the_cells_show_the_paper_s_figures():
 def test_runs_come_seed_by_seed(tmp_path):
     files = write(tmp_path, recipe="--epochs=2\n", a="--beta=1\n", b="--beta=0.5\n")
     recipe = files.pop("recipe")
-    planned = ablation_plan.plan(
+    runs = ablation_cells.list_runs(
         workdir=tmp_path / "runs", recipe=recipe, cells=files, seeds=[3, 1], data="data/faces"
     )
     order = [(3, "a"), (3, "b"), (1, "a"), (1, "b")]
-    assert [(one.seed, one.cell) for one in planned] == order
-    assert planned[0].lines == ("--epochs=2", "--beta=1", "--data=data/faces", "--seed=3")
-    assert planned[0].workdir == tmp_path / "runs" / "a" / "seed_3"
-    assert planned[0].settings == tmp_path / "runs" / "a" / "seed_3.cfg"
+    assert [(run.seed, run.cell) for run in runs] == order
+    assert runs[0].lines == ("--epochs=2", "--beta=1", "--data=data/faces", "--seed=3")
+    assert runs[0].workdir == tmp_path / "runs" / "a" / "seed_3"
+    assert runs[0].settings == tmp_path / "runs" / "a" / "seed_3.cfg"
 
 
 def test_a_cell_may_not_train_longer_or_larger_than_another(tmp_path):
     files = write(tmp_path, recipe="--epochs=2\n", a="--beta=1\n--epochs=3\n--tower=compact\n")
     recipe = files.pop("recipe")
     with pytest.raises(RankPoseError, match="a.cfg' sets --tower, --epochs, which all cells"):
-        ablation_plan.plan(workdir=tmp_path, recipe=recipe, cells=files, seeds=[0], data="d")
+        ablation_cells.list_runs(workdir=tmp_path, recipe=recipe, cells=files, seeds=[0], data="d")
 
 
 @pytest.mark.parametrize("seeds", [[], [1, 2, 1]])
 def test_seeds_are_different(tmp_path, seeds):
     files = write(tmp_path, recipe="--epochs=2\n", a="--beta=1\n")
-    recipe = files.pop("recipe")
+    given = {"workdir": tmp_path, "recipe": files.pop("recipe"), "cells": files, "data": "d"}
     with pytest.raises(RankPoseError, match="seeds: expected different whole numbers"):
-        ablation_plan.plan(workdir=tmp_path, recipe=recipe, cells=files, seeds=seeds, data="d")
+        ablation_cells.list_runs(**given, seeds=seeds)
 
 
 def test_a_pattern_without_a_file_and_two_cells_of_one_name_are_refused(tmp_path):
@@ -108,8 +108,8 @@ def test_a_pattern_without_a_file_and_two_cells_of_one_name_are_refused(tmp_path
     (tmp_path / "more").mkdir()
     write(tmp_path / "more", a="--beta=0.5\n")
     with pytest.raises(RankPoseError, match=r"cells: no flagfile matches .*x\*.cfg"):
-        ablation_plan.cell_files([str(tmp_path / "x*.cfg")], "recipe.cfg")
+        ablation_cells.cell_files([str(tmp_path / "x*.cfg")], "recipe.cfg")
     with pytest.raises(RankPoseError, match="have one name"):
-        ablation_plan.cell_files([str(tmp_path / "a.cfg"), str(tmp_path / "*/a.cfg")], "r.cfg")
+        ablation_cells.cell_files([str(tmp_path / "a.cfg"), str(tmp_path / "*/a.cfg")], "r.cfg")
     with pytest.raises(RankPoseError, match="flagfile: there is no file"):
-        ablation_plan.flag_lines(tmp_path / "absent.cfg")
+        ablation_cells.flag_lines(tmp_path / "absent.cfg")

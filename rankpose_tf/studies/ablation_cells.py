@@ -61,7 +61,7 @@ def cell_files(patterns, recipe):
     Raises:
       RankPoseError: if a pattern matches nothing, or two files have one name.
     """
-    found = {}
+    cells = {}
     for pattern in patterns:
         paths = [pathlib.Path(path) for path in sorted(glob.glob(pattern))]
         if not paths:
@@ -69,12 +69,12 @@ def cell_files(patterns, recipe):
         for path in paths:
             if path.resolve() == pathlib.Path(recipe).resolve():
                 continue
-            if found.setdefault(path.stem, path).resolve() != path.resolve():
+            if cells.setdefault(path.stem, path).resolve() != path.resolve():
                 raise RankPoseError(
-                    f"cells: {str(found[path.stem])!r} and {str(path)!r} have one name, which "
+                    f"cells: {str(cells[path.stem])!r} and {str(path)!r} have one name, which "
                     "names the results; rename one"
                 )
-    return found
+    return cells
 
 
 def flag_lines(path):
@@ -88,7 +88,7 @@ def flag_lines(path):
     return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
 
 
-def plan(*, workdir, recipe, cells, seeds, data):
+def list_runs(*, workdir, recipe, cells, seeds, data):
     """All runs, seed by seed: stopped anywhere, the cells so far can be compared.
 
     Args:

@@ -1,0 +1,112 @@
+"""Rows of a table as people's programs write them.
+
+    .csv, .tsv   commas, semicolons, tabs or bars between the cells, whichever the header shows;
+                 a first line `sep=;` as Excel has it; UTF-8, or UTF-16 with its mark
+    .jsonl       a JSON object a line
+
+Names of columns count without capitals and outer spaces. A number may have a comma as its decimal
+sign, if no number of its row has a point.
+"""
+
+import codecs
+import csv
+import io
+import json
+from typing import NamedTuple
+
+from rankpose_tf.preparation import views
+
+_SEPARATORS = ",;\t|"
+
+
+class Table(NamedTuple):
+    """A table as text.
+
+    Attributes:
+      columns: names of all columns, in lower case.
+      rows: list of (number of its line, dict of column -> value); None for a line that is no row.
+    """
+
+    columns: tuple
+    rows: list
+
+
+def parse(name, content):
+    """Reads a table.
+
+    Args:
+      name: of the file; its suffix decides between JSON and the rest.
+      content: bytes.
+
+    Returns:
+      `Table`.
+
+    Raises:
+      ValueError: says what is wrong with the text.
+    """
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    return _json_rows(text) if name.lower().endswith(".jsonl") else _cell_rows(text)
+
+
+def _cell_rows(text):
+    first, end, rest = text.partition("\n")
+    told = first.strip().strip('"')
+    skipped = int(told[:4].lower() == "sep=" and len(told) == 5)
+    header = rest.partition("\n")[0] if skipped else first
+    separator = told[4] if skipped else max(_SEPARATORS, key=header.count)
+    stream = io.StringIO(rest if skipped else text, newline="")
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=separator != "\t")
+    try:
+        columns = tuple(cell.strip().lower() for cell in next(reader, ()))
+        rows = [(reader.line_num + skipped, _row(columns, cells)) for cells in reader if cells]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num + skipped}: {error}") from error
+    for column in columns:
+        if column and columns.count(column) > 1:
+            raise ValueError(f"two columns are called {column}")
+    return Table(columns, rows)
+
+
+def _row(columns, cells):
+    """Dict of a row; cells beyond the header, unless empty, are under the name None."""
+    row = dict(zip(columns, cells, strict=False))
+    more = [cell for cell in cells[len(columns) :] if cell.strip()]
+    return row | ({None: more} if more else {})
+
+
+def _json_rows(text):
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if isinstance(row, dict):
+            row = {key.strip().lower(): value for key, value in row.items()}
+        rows.append((number, row if isinstance(row, dict) else None))
+    columns = dict.fromkeys(name for _, row in rows for name in row or ())
+    return Table(tuple(columns), rows)
+
+
+def text(row, column):
+    """A cell as text without outer spaces; empty where there is none."""
+    value = (row or {}).get(column)
+    return "" if value is None else str(value).strip()
+
+
+def numbers(cells, reason):
+    """Cells of one row as floats.
+
+    Args:
+      cells: texts.
+      reason: of the `views.SkippedView` where one is no number, or both decimal signs occur.
+    """
+    if any("," in cell for cell in cells) and not any("." in cell for cell in cells):
+        cells = [cell.replace(",", ".") for cell in cells]
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError as error:
+        raise views.SkippedView(reason) from error

@@ -1,0 +1,233 @@
+"""What the readers of all sets share: views as they are listed, reasons, checks of pictures.
+
+A view that can't be used is left out with a reason and counted; nothing stops for it.
+"""
+
+import dataclasses
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from rankpose_tf.data import records
+
+BROKEN_PICTURE = "broken picture"
+MISSING_PICTURE = "missing picture"
+MISSING_LABEL = "missing label"
+CORRUPT_LABEL = "corrupt label"
+NEW_MATLAB_LABEL = "label in MATLAB's 7.3 format (save it with -v7)"
+LONG_ROW = "more cells than columns (a comma as decimal sign?)"
+NAN_LABEL = "NaN label"
+OUT_OF_RANGE_LABEL = "out-of-range label"
+BAD_BOX = "box without area"
+SHARE_BOX = "box in shares of the picture (expected pixels)"
+OUTSIDE_BOX = "box outside the picture"
+DUPLICATE_ROW = "duplicate row"
+DUPLICATE_FRAME = "duplicate frame"
+LISTED_ONLY = "in the list, not in the source"
+NO_FACE = "no face found by MTCNN"
+TOO_FEW_VIEWS = "too few views"
+HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
+
+_JPEG = b"\xff\xd8\xff"
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Half a turn, and what float32 adds to pi.
+_LARGEST_ANGLE = np.pi + 1e-6
+# Pixels; float32 still tells halves of them apart there.
+_LARGEST_COORDINATE = 2.0**22
+
+
+class SkippedView(Exception):
+    """A view that cannot be used; its only argument is the reason, one of the names above."""
+
+
+def label_without(what):
+    """The reason of a label that lacks a variable."""
+    return f"label without {what}"
+
+
+@dataclasses.dataclass(frozen=True)
+class ListedView:
+    """A view that is known by name only.
+
+    Attributes:
+      path: where the source holds the picture.
+      name: what the view is called in records.
+      label: what `read_view` of its reader needs besides: path of a .mat, or the row's values.
+    """
+
+    path: str
+    name: str
+    label: object
+
+
+@dataclasses.dataclass(frozen=True)
+class ListedIdentity:
+    """An identity and its listed views; see `records.Identity`."""
+
+    name: str
+    group: str
+    views: tuple
+
+
+class Listing(NamedTuple):
+    """What a source holds, as names and tables tell.
+
+    Attributes:
+      identities: list of `ListedIdentity`.
+      skipped: list of (path, reason) of what cannot be used.
+      stamps: dict of name -> text that changes with the content, of all files that play a part.
+    """
+
+    identities: list
+    skipped: list
+    stamps: dict
+
+
+class Description(NamedTuple):
+    """What dataset.json says of a set, beside counts.
+
+    Attributes:
+      protocol_set: what reports call the set.
+      box_source: what reports call its boxes.
+      minimum_views: identities with fewer usable views are left out, unless the user says so.
+    """
+
+    protocol_set: str
+    box_source: str
+    minimum_views: int
+
+
+def view(listed, image, pose, box):
+    """A `records.View`, whose box is checked against its picture.
+
+    Args:
+      listed: `ListedView`.
+      image: upright, decodable JPEG or PNG bytes.
+      pose: (3,) float32 yaw, pitch, roll, radians.
+      box: (4,) left, top, right, bottom, pixels; may reach outside the picture.
+
+    Raises:
+      SkippedView: if no part of the box is inside.
+    """
+    if np.any(box[:2] >= size_of(image)) or np.any(box[2:] <= 0):
+        raise SkippedView(OUTSIDE_BOX)
+    return records.View(listed.name, image, pose, box)
+
+
+def read_picture(source, name):
+    """Picture bytes that the training's decoder reads in full.
+
+    Args:
+      source: `sources.Folder` or `sources.Zip`.
+      name: of the picture in it.
+
+    Returns:
+      Bytes, a JPEG or PNG: the file as it is, or made of another format without loss.
+
+    Raises:
+      SkippedView: if the file is absent, cut short or no picture.
+    """
+    try:
+        content = source.read(name)
+    except FileNotFoundError as error:
+        raise SkippedView(MISSING_PICTURE) from error
+    except OSError as error:
+        raise SkippedView(BROKEN_PICTURE) from error
+    if not content.startswith((_JPEG, _PNG)):
+        content = _encoded(content, ".png")
+    require_decodable(content)
+    return content
+
+
+def require_decodable(content):
+    """Raises SkippedView unless TensorFlow decodes `content`.
+
+    Its decoder is the one that training stops on; OpenCV 4 accepts pictures that are cut short.
+    """
+    import tensorflow as tf
+
+    from rankpose_tf.data import augment
+
+    try:
+        with tf.device("CPU"):
+            augment.decode(content)
+    except tf.errors.OpError as error:
+        raise SkippedView(BROKEN_PICTURE) from error
+
+
+def upright(content):
+    """Applies a picture's EXIF orientation, which TensorFlow's decoder ignores.
+
+    Args:
+      content: JPEG or PNG bytes.
+
+    Returns:
+      `content` itself where it is upright already; otherwise turned and encoded anew.
+    """
+    if b"Exif\x00\x00" not in content and b"eXIf" not in content:
+        return content
+    if np.array_equal(_decoded(content, turned=False), _decoded(content)):
+        return content
+    return _encoded(content, ".jpg" if content.startswith(_JPEG) else ".png")
+
+
+def size_of(content):
+    """Width and height in pixels of an encoded picture, by its header alone."""
+    from PIL import Image
+
+    try:
+        return Image.open(io.BytesIO(content)).size
+    except Exception:  # Pillow refuses what it thinks too large.
+        return _decoded(content, turned=False).shape[1::-1]
+
+
+def _decoded(content, turned=True):
+    """(H, W, 3) uint8 BGR, turned as EXIF says or not; SkippedView where it is no picture."""
+    # Few pictures come here; without it a process needs less memory.
+    import cv2
+
+    flags = cv2.IMREAD_COLOR if turned else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error as error:
+        raise SkippedView(BROKEN_PICTURE) from error
+    if image is None:
+        raise SkippedView(BROKEN_PICTURE)
+    return image
+
+
+def _encoded(content, suffix):
+    """Decodes and encodes again; at quality 95 a JPEG's second loss is below its first."""
+    import cv2
+
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
+    done, encoded = cv2.imencode(suffix, _decoded(content), parameters)
+    if not done:
+        raise SkippedView(BROKEN_PICTURE)
+    return encoded.tobytes()
+
+
+def checked_pose(pose):
+    """Pose as (3,) float32, or SkippedView where it is no angle.
+
+    Args:
+      pose: (3,) yaw, pitch, roll, radians.
+    """
+    pose = np.asarray(pose, np.float64)
+    if not np.all(np.isfinite(pose)):
+        raise SkippedView(NAN_LABEL)
+    if np.any(np.abs(pose) > _LARGEST_ANGLE):
+        raise SkippedView(OUT_OF_RANGE_LABEL)
+    return pose.astype(np.float32)
+
+
+def checked_box(box):
+    """Box as (4,) float32 left, top, right, bottom, or SkippedView where it is none in pixels."""
+    box = np.asarray(box, np.float64)
+    # NaN is not below the bound either.
+    if not np.all(np.abs(box) < _LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
+        raise SkippedView(BAD_BOX)
+    if np.all((box >= 0) & (box <= 1)):
+        raise SkippedView(SHARE_BOX)
+    return box.astype(np.float32)

@@ -1,0 +1,76 @@
+"""Boxes under the names that people give them: read, or refused by name, never dropped."""
+
+import numpy as np
+import pytest
+
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.preparation import box_columns, views
+
+_BOX = (20, 30, 60, 90)
+_SIZED = (20, 30, 60 - 20, 90 - 30)
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("left,top,right,bottom", _BOX),
+        ("Left,Top,Right,Bottom", _BOX),
+        ("x1,y1,x2,y2", _BOX),
+        ("X0,Y0,X1,Y1", _BOX),
+        ("xmin,ymin,xmax,ymax", _BOX),
+        ("x_min,y_min,x_max,y_max", _BOX),
+        ("x,y,w,h", _SIZED),
+        ("x,y,width,height", _SIZED),
+        ("left,top,width,height", _SIZED),
+        ("bottom,right,top,left", _BOX[::-1]),
+        # Width and height of the picture, beside the edges.
+        ("width,height,left,top,right,bottom", (640, 480, *_BOX)),
+        ("box", ("[20, 30, 60, 90]",)),
+        ("Box", ("20;30;60;90",)),
+    ],
+)
+def test_boxes_are_read_under_their_usual_names(names, values):
+    columns = tuple(name.lower() for name in names.split(","))
+    chosen = box_columns.choose("t.csv", ("image", "yaw", *columns))
+    row = dict(zip(columns, values, strict=True))
+    np.testing.assert_array_equal(box_columns.read(row, chosen), np.float32(_BOX))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "bbox_left,bbox_top,bbox_right,bbox_bottom",
+        "cx,cy,w,h",
+        "x_center,y_center,width,height",
+        "face_x,face_y,face_w,face_h",
+        "left,top,right",
+        "x,y",
+        "bbox",
+        "face_rect",
+    ],
+)
+def test_what_looks_like_a_box_under_another_name_is_refused_with_the_names_that_are_read(names):
+    with pytest.raises(RankPoseError, match="look like a box and are not read; name them left, to"):
+        box_columns.choose("t.csv", ("image", "yaw", *names.split(",")))
+
+
+@pytest.mark.parametrize("names", ["", "width,height", "age,note", "left_eye_x,left_eye_y", "fold"])
+def test_other_columns_are_no_box(names):
+    assert box_columns.choose("t.csv", ("image", "yaw", *names.split(","))) == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (("0.2", "0.2", "0.5", "0.5"), views.SHARE_BOX),
+        (("20", "30", "0", "5"), views.BAD_BOX),
+        (("20", "30", "", "5"), views.BAD_BOX),
+        (("20", "30", "nan", "5"), views.BAD_BOX),
+    ],
+)
+def test_a_box_that_is_none_has_a_reason(cells, reason):
+    row = dict(zip("xywh", cells, strict=True))
+    with pytest.raises(views.SkippedView) as skipped:
+        box_columns.read(row, tuple("xywh"))
+    assert str(skipped.value) == reason
+    assert box_columns.read(dict.fromkeys("xywh", ""), tuple("xywh")) is None
