@@ -37,16 +37,25 @@ export class HeadPose {
    */
   static async load(folder = HERE) {
     const headPose = new HeadPose();
+    const started = start();
     const description = JSON.parse(new TextDecoder().decode(await fetched("description.json", folder)));
     const files = [description.model.file, description.detector.file];
     const [pose, detector] = await Promise.all([
       ...files.map((file) => fetched(file, folder)),
-      start(),
+      started,
     ]);
     headPose.description = description;
     headPose.#pose = await Network.load(pose);
     headPose.#detector = await Network.load(detector);
+    await headPose.#warmUp();
     return headPose;
+  }
+
+  /** Browsers compile what runs for the first time: not while a user waits for the answer. */
+  async #warmUp() {
+    const size = this.description.model.input_size;
+    await this.predictCrop(new Uint8Array(size * size * 3));
+    await this.#look(new Float32Array(SIZE * SIZE * 3));
   }
 
   /**

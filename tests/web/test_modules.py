@@ -199,6 +199,17 @@ def test_the_rule_to_the_landmark_box_turns_with_the_face(node):
             np.testing.assert_allclose(after[2:] - after[:2], before[2:] - before[:2], atol=1e-6)
 
 
+def test_the_angle_of_a_face_is_the_turn_of_its_eyes_and_mouth(node):
+    frontal = np.array([[-20, 0], [20, 0], [0, 15], [0, 40], [-45, 5], [45, 5]])
+    # Of a profile the eyes are one place; the mouth below them says that it is upright.
+    profile = np.array([[0, 0], [1, 3], [-20, 20], [0, 40], [40, 5], [42, 5]])
+    turns = np.arange(-170.0, 181.0, 35.0)
+    faces = [turned(frontal, np.zeros(2), turn).tolist() for turn in turns]
+    found = node("vectors.mjs", {"name": "upright_angles", "faces": [*faces, profile.tolist()]})
+    np.testing.assert_allclose(found[:-1], turns, atol=1e-9)
+    assert abs(found[-1]) < 6
+
+
 @pytest.mark.parametrize("turn", [25.0, -60.0, 90.0, 180.0])
 def test_an_upright_crop_is_that_of_the_turned_picture(node, turn):
     image, centre, side = picture(300, 320), np.array([150.3, 142.8]), 171.4

@@ -50,6 +50,10 @@ const functions = {
     const { turnedBack } = await load("upright.js");
     return angles.map((pose, index) => turnedBack(pose, turns[index]));
   },
+  async upright_angles({ faces }) {
+    const { uprightAngle } = await load("upright.js");
+    return faces.map(uprightAngle);
+  },
   async angles({ angles }) {
     const { anglesFromRotation, rotationFromAngles } = await load("pose.js");
     const rotations = angles.map(rotationFromAngles);

@@ -7,17 +7,19 @@
 
 import { find, letterboxed } from "./blazeface.js";
 import { overlap } from "./boxes.js";
-import { eyeAngle, turnOf, turnedPicture, turnedPoint } from "./upright.js";
+import { turnedPicture, turnedPoint, UPRIGHT_LIMIT, uprightAngle } from "./upright.js";
 
 const SHIFT_LIMIT = 0.3;
 const FACTOR_LIMITS = [0.6, 1.6];
 // An upright face mostly has more than this, one that BlazeFace sees upside down less: those are
 // "found" too, with the eyes at the mouth.
 const SURE_SCORE = 0.8;
-// Of two looks that are as sure the one at the picture as it is counts.
-const TURNED_HANDICAP = 0.03;
-// A look at a turned picture is for faces that are upright there, give or take this, degrees.
+// Of two looks that are about as sure the one at the picture as it is counts.
+const TURNED_HANDICAP = 0.06;
+// A look at a turned picture is for faces that are upright there, give or take this, degrees,
+// and that it sees about as surely as the picture as it is shows them.
 const TURNED_LIMIT = 60;
+const TURNED_LAG = 0.05;
 const SAME_FACE_OVERLAP = 0.3;
 // Side of the square that is looked at again, over the side of the detector's box.
 const SECOND_LOOK = 3;
@@ -34,10 +36,10 @@ export async function detect(run, picture, weights) {
   const faces = [];
   for (const face of await lookAround(run, picture)) {
     if (face.box[2] <= face.box[0] || face.box[3] <= face.box[1]) continue;
-    const turn = turnOf(face.points);
-    const better = turn === 0 ? null : await lookAgain(run, picture, face, turn);
-    const placed = landmarkBox(better ?? face, better?.turn ?? turn, weights);
-    faces.push({ ...placed, score: face.score });
+    const angle = uprightAngle(face.points);
+    const turn = Math.abs(angle) > UPRIGHT_LIMIT ? angle : 0;
+    const better = turn === 0 ? null : (face.again ?? (await lookAgain(run, picture, face, angle)));
+    faces.push({ ...landmarkBox(better ?? face, turn, weights), score: face.score });
   }
   return faces;
 }
@@ -47,19 +49,35 @@ async function lookAround(run, picture) {
   const input = letterboxed(picture);
   const found = await find(run, input);
   if (found.length > 0 && found.every((face) => face.score >= SURE_SCORE)) return found;
-  const candidates = found.map((face) => ({ face, rank: face.score }));
+  const candidates = found.map((face) => ({ face, handicap: 0 }));
   for (const quarters of [1, 2, 3]) {
     for (const face of await find(run, input, quarters)) {
-      if (fromUpright(eyeAngle(face.points) - 90 * quarters) > TURNED_LIMIT) continue;
-      candidates.push({ face, rank: face.score - TURNED_HANDICAP });
+      const isUpright = fromUpright(uprightAngle(face.points) - 90 * quarters) <= TURNED_LIMIT;
+      const isSurer = found.every((other) => !isSame(face, other) || face.score >= other.score - TURNED_LAG);
+      if (isUpright && isSurer) candidates.push({ face, handicap: TURNED_HANDICAP });
     }
   }
-  candidates.sort((a, b) => b.rank - a.rank);
+  return surest(run, picture, candidates);
+}
+
+/** Of the candidates for each face the one that a second look, at it upright, bears out best. */
+async function surest(run, picture, candidates) {
+  const ranked = [];
+  for (const { face, handicap } of candidates) {
+    const again = await lookAgain(run, picture, face, uprightAngle(face.points));
+    const rank = (face.score + (again?.score ?? 0)) / 2 - handicap;
+    ranked.push({ ...face, again, rank });
+  }
+  ranked.sort((a, b) => b.rank - a.rank);
   const kept = [];
-  for (const { face } of candidates) {
-    if (kept.every((other) => overlap(face.box, other.box) <= SAME_FACE_OVERLAP)) kept.push(face);
+  for (const face of ranked) {
+    if (!kept.some((other) => isSame(face, other))) kept.push(face);
   }
   return kept;
+}
+
+function isSame(one, other) {
+  return overlap(one.box, other.box) > SAME_FACE_OVERLAP;
 }
 
 /** Size of an angle within +-180 degrees. */
@@ -67,11 +85,11 @@ function fromUpright(angle) {
   return Math.abs(angle - 360 * Math.round(angle / 360));
 }
 
-/** The face once more, in the picture turned upright around it; null where it isn't found there. */
-async function lookAgain(run, picture, face, turn) {
+/** The face once more, in its surroundings turned upright by its angle; null where it isn't found there. */
+async function lookAgain(run, picture, face, angle) {
   const { centre, side } = centreAndSide(face.box);
   const pixels = Math.ceil(SECOND_LOOK * side);
-  const faces = await find(run, letterboxed(turnedPicture(picture, centre, pixels, turn)));
+  const faces = await find(run, letterboxed(turnedPicture(picture, centre, pixels, angle)));
   const middle = [pixels / 2, pixels / 2];
   const distance = ({ box }) => {
     const { centre: c } = centreAndSide(box);
@@ -80,13 +98,13 @@ async function lookAgain(run, picture, face, turn) {
   const [nearest] = faces.sort((a, b) => distance(a) - distance(b));
   if (!nearest || distance(nearest) > side / 2) return null;
   const back = (point) => {
-    const [x, y] = turnedPoint([point[0] - middle[0], point[1] - middle[1]], turn);
+    const [x, y] = turnedPoint([point[0] - middle[0], point[1] - middle[1]], angle);
     return [centre[0] + x, centre[1] + y];
   };
   const { centre: c, side: s } = centreAndSide(nearest.box);
   const [x, y] = back(c);
-  const points = nearest.points.map(back);
-  return { box: [x - s / 2, y - s / 2, x + s / 2, y + s / 2], points, turn: eyeAngle(points) };
+  const box = [x - s / 2, y - s / 2, x + s / 2, y + s / 2];
+  return { box, points: nearest.points.map(back), score: nearest.score };
 }
 
 /** The rule: from the detector's box and points to {box, turn}; see detection.py. */

@@ -22,7 +22,7 @@ export function hasSimd() {
 }
 
 /** Starts the runtime once; later calls wait for the same start. */
-export function start() {
+export async function start() {
   if (!hasSimd()) {
     throw new PoseError(
       "This browser has no WebAssembly SIMD, which the network needs. Update it: Chrome and Edge " +
@@ -30,14 +30,14 @@ export function start() {
     );
   }
   // Read by the runtime's script: what it reports while all is well is no error.
-  globalThis.Module = {
+  globalThis.Module ??= {
     printErr: (text) => /^(INFO|WARNING)/.test(text) || console.error(text),
   };
   runtime ??= loadLiteRt(RUNTIME.href).catch((error) => {
     runtime = null;
     throw error;
   });
-  return runtime;
+  await runtime;
 }
 
 /** A .tflite file, ready to run; `start` has to be done. */

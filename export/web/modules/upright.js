@@ -2,31 +2,27 @@
  * Faces that lie on their side: the picture is turned upright around them, and the answer back.
  *
  * The network saw few faces rolled by more than 30 degrees. The rule, which docs/web.md has in
- * full: with a face's eyes at e_1 (picture's left once upright) and e_2, pixels, y down,
+ * full: with the points e_1, e_2 of the eyes (picture's left and right once upright) and m of the
+ * mouth, pixels, y down, d = m - (e_1 + e_2) / 2 and v = e_2 - e_1 + (d_y, -d_x),
  *
- *     angle = atan2(e_2y - e_1y, e_2x - e_1x)      degrees, clockwise as seen; roll of an upright face is 0
- *     turn  = angle if |angle| > 20, else 0
- *     R     = Rz(turn) R'                          R': the network's answer for the picture turned by -turn
+ *     angle = atan2(v_y, v_x)                degrees, clockwise as seen; 0 for an upright face
+ *     turn  = angle if |angle| > 25, else 0
+ *     R     = Rz(turn) R'                    R': the network's answer for the picture turned by -turn
  *
- * with Rz(turn) the rotation of the pose (0, 0, turn).
+ * with Rz(turn) the rotation of the pose (0, 0, turn). The eyes alone would do for a face seen from
+ * the front; of a profile they lie behind each other, and the line through them says nothing.
  */
 
 import { anglesFromRotation, product, rotationFromAngles } from "./pose.js";
 
 const DEGREE = Math.PI / 180;
 // Up to here the network's answers for turned and for unturned faces are as good.
-export const UPRIGHT_LIMIT = 20;
+export const UPRIGHT_LIMIT = 25;
 
-/** Angle of the line through the eyes, degrees within +-180, clockwise as seen. */
-export function eyeAngle(points) {
-  const [[x1, y1], [x2, y2]] = points;
-  return Math.atan2(y2 - y1, x2 - x1) / DEGREE;
-}
-
-/** By how much a face is turned upright, degrees: its eyes' angle, or 0 where that is small. */
-export function turnOf(points) {
-  const angle = eyeAngle(points);
-  return Math.abs(angle) > UPRIGHT_LIMIT ? angle : 0;
+/** By how much a face is turned from upright, degrees within +-180, clockwise as seen. */
+export function uprightAngle([one, other, , mouth]) {
+  const [dx, dy] = [0, 1].map((axis) => mouth[axis] - (one[axis] + other[axis]) / 2);
+  return Math.atan2(other[1] - one[1] - dx, other[0] - one[0] + dy) / DEGREE;
 }
 
 /** A point turned around the origin, `degrees` clockwise as seen (y down). */
