@@ -15,7 +15,8 @@ const QUIET = [
  * @param options {browser: path of Chromium, url, camera: path of a .y4m file, isAllowed: whether
  *   the camera is, flags, size: [width, height], isDark, before: function that runs in the page
  *   before its own scripts, query}.
- * @returns {page, requests, complaints, close}: urls of all requests; errors of the console.
+ * @returns {page, requests, complaints, processor, close}: urls of all requests; errors of the
+ *   console; function that gives the milliseconds the pages' processes took of the processor.
  */
 export async function open(options) {
   const { browser: executablePath, url, camera, isAllowed = true, flags = [] } = options;
@@ -40,5 +41,14 @@ export async function open(options) {
   page.on("pageerror", (error) => complaints.push(error.message));
   if (options.before) await page.addInitScript(options.before);
   if (url) await page.goto(url);
-  return { page, requests, complaints, close: () => browser.close() };
+  const processor = () => processorTime(browser);
+  return { page, requests, complaints, processor, close: () => browser.close() };
+}
+
+async function processorTime(browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  const pages = processInfo.filter((one) => one.type === "renderer");
+  return 1000 * pages.reduce((sum, one) => sum + one.cpuTime, 0);
 }

@@ -89,55 +89,77 @@ export function letterboxed(picture) {
 }
 
 /** Mean over the area that each pixel covers (cv2.INTER_AREA); whole grey levels, RGB. */
-function resizedByArea(picture, width, height) {
-  const across = areaTaps(picture.width, width);
-  const down = areaTaps(picture.height, height);
-  const sums = new Float64Array(picture.width * 3);
+function resizedByArea({ width: columns, height: rows, data }, width, height) {
+  const across = areaTaps(columns, width);
+  const down = areaTaps(rows, height);
+  const sums = new Float64Array(columns * 3);
   const result = new Uint8Array(width * height * 3);
   for (let row = 0; row < height; row++) {
     sums.fill(0);
-    for (const [source, weight] of down[row]) {
-      let place = 4 * source * picture.width;
+    for (let tap = down.from[row]; tap < down.from[row + 1]; tap++) {
+      const weight = down.weights[tap];
+      let place = 4 * down.sources[tap] * columns;
       for (let i = 0; i < sums.length; i += 3, place += 4) {
-        sums[i] += weight * picture.data[place];
-        sums[i + 1] += weight * picture.data[place + 1];
-        sums[i + 2] += weight * picture.data[place + 2];
+        sums[i] += weight * data[place];
+        sums[i + 1] += weight * data[place + 1];
+        sums[i + 2] += weight * data[place + 2];
       }
     }
-    for (let column = 0; column < width; column++) {
-      for (let channel = 0; channel < 3; channel++) {
-        let sum = 0;
-        for (const [source, weight] of across[column]) sum += weight * sums[3 * source + channel];
-        result[3 * (row * width + column) + channel] = Math.round(sum);
-      }
-    }
+    joinColumns(sums, across, result, 3 * row * width);
   }
   return result;
 }
 
-/** For each pixel of the result: list of [pixel of the source, weight], 1 in sum. */
-function areaTaps(from, to) {
-  const step = from / to;
-  return Array.from({ length: to }, (_, index) => {
-    if (step < 1) return enlargingTaps(index, to / from, from);
-    const [start, end] = [index * step, (index + 1) * step];
-    const taps = [];
-    for (let source = Math.floor(start); source < Math.min(Math.ceil(end), from); source++) {
-      const covered = Math.min(end, source + 1) - Math.max(start, source);
-      if (covered > 1e-9) taps.push([source, covered / step]);
+/** One row of the result, of the weighted sum of the picture's rows. */
+function joinColumns(sums, { from, sources, weights }, result, place) {
+  for (let column = 0; column + 1 < from.length; column++) {
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let tap = from[column]; tap < from[column + 1]; tap++) {
+      const source = 3 * sources[tap];
+      red += weights[tap] * sums[source];
+      green += weights[tap] * sums[source + 1];
+      blue += weights[tap] * sums[source + 2];
     }
-    return taps;
-  });
+    result[place + 3 * column] = Math.round(red);
+    result[place + 3 * column + 1] = Math.round(green);
+    result[place + 3 * column + 2] = Math.round(blue);
+  }
+}
+
+/** Pixel i of the result: weights[t] times pixel sources[t] for t from from[i] to from[i + 1] - 1. */
+function areaTaps(before, after) {
+  const step = before / after;
+  const taps = [];
+  const from = new Int32Array(after + 1);
+  for (let index = 0; index < after; index++) {
+    if (step < 1) taps.push(...enlargingTaps(index, after / before, before));
+    else taps.push(...shrinkingTaps(index, step, before));
+    from[index + 1] = taps.length;
+  }
+  const sources = Int32Array.from(taps, ([source]) => source);
+  return { from, sources, weights: Float64Array.from(taps, ([, weight]) => weight) };
+}
+
+/** The pixels that one of the result covers, each by how much of it. */
+function shrinkingTaps(index, step, before) {
+  const [start, end] = [index * step, (index + 1) * step];
+  const taps = [];
+  for (let source = Math.floor(start); source < Math.min(Math.ceil(end), before); source++) {
+    const covered = Math.min(end, source + 1) - Math.max(start, source);
+    if (covered > 1e-9) taps.push([source, covered / step]);
+  }
+  return taps;
 }
 
 /** Where the result is larger, cv2.INTER_AREA goes from pixel to pixel in a straight line. */
-function enlargingTaps(index, factor, from) {
+function enlargingTaps(index, factor, before) {
   // In OpenCV's own steps: its rounding decides which pixel a whole place belongs to.
   const source = Math.floor(index * (1 / factor));
   const beyond = Math.fround(index + 1 - (source + 1) * factor);
   const weight = beyond <= 0 ? 0 : beyond - Math.floor(beyond);
-  const next = Math.min(source + 1, from - 1);
-  return [[source, 1 - weight], [next, weight]];
+  return [[source, 1 - weight], [Math.min(source + 1, before - 1), weight]];
 }
 
 /** Network output to faces whose score is high enough; pixels of the input. */
