@@ -84,11 +84,12 @@ async function follow(headPose) {
   const poses = new VideoPoses();
   const pace = new Pace();
   let frame = 0;
+  let before = [];
   const work = async (video, time) => {
     const start = performance.now();
-    const found = await headPose.predict(video);
+    before = await headPose.predict(video, { before });
     if (!camera.isOn) return;
-    const faces = poses.smooth(found, time, options.elements.smoothing.checked);
+    const faces = poses.smooth(before, time, options.elements.smoothing.checked);
     present({ drawable: video, faces, name: "camera", isCamera: true });
     rows.add({ path: "camera", frame: frame++, time: pace.since(time) }, faces);
     pace.add(time, performance.now() - start);

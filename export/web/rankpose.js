@@ -62,15 +62,16 @@ export class HeadPose {
    * Poses of the faces in a picture.
    *
    * @param source Blob, ImageData, ImageBitmap, or an img, video or canvas element.
-   * @param options {boxes}: landmark boxes of the faces, [left, top, right, bottom] pixels; without
-   *   them the faces are searched for, whatever way up they are.
+   * @param options {boxes, before}: landmark boxes of the faces, [left, top, right, bottom] pixels;
+   *   without them the faces are searched for, whatever way up they are. `before`, of a video: what
+   *   `predict` gave for the frame before; it saves time with faces that are hard to find.
    * @returns array of faces, the surest first; empty where none is found.
    */
-  async predict(source, { boxes } = {}) {
+  async predict(source, { boxes, before = [] } = {}) {
     const { picture, shrink } = await pixelsOf(source);
     const faces = boxes
       ? boxes.map((box) => ({ box: box.map((value) => value * shrink), turn: 0, score: null }))
-      : await detect(this.#look, picture, this.description.detector.rule);
+      : await detect(this.#look, picture, this.description.detector.rule, shrunk(before, shrink));
     const found = [];
     for (const { box, turn, score } of faces) {
       const crop = this.crop(picture, box, turn);
@@ -96,6 +97,10 @@ export class HeadPose {
   }
 
   #look = (pixels) => this.#detector.run(pixels, [1, SIZE, SIZE, 3]);
+}
+
+function shrunk(faces, shrink) {
+  return faces.map((face) => ({ ...face, box: face.box.map((value) => value * shrink) }));
 }
 
 /** The answer for the picture as it is; expected errors, where a model has them, stay. */

@@ -111,15 +111,16 @@ const scenarios = {
     }));
   },
 
-  /** Poses by the module, as another page would use it: files {base64, boxes or null}. */
+  /** Poses by the module, as another page would use it: files {base64, boxes or null, isFilm}. */
   async module({ page }, { files }) {
     return page.evaluate(async (inPage) => {
       const { HeadPose } = await import("./rankpose.js");
       const headPose = await HeadPose.load();
       const faces = [];
-      for (const { base64, boxes } of inPage) {
+      for (const { base64, boxes, isFilm } of inPage) {
         const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-        faces.push(await headPose.predict(new Blob([bytes]), boxes ? { boxes } : {}));
+        const before = isFilm ? faces.at(-1) : [];
+        faces.push(await headPose.predict(new Blob([bytes]), boxes ? { boxes } : { before }));
       }
       return faces;
     }, files);

@@ -149,6 +149,20 @@ def test_a_face_on_its_side_gets_its_pose(visit, estimator, quarters):
     assert np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1))) < 4
 
 
+def test_a_film_is_followed_whichever_way_up_it_is(visit):
+    image = pictures.read(EXAMPLE)
+    frames = [image, np.rot90(image, 2), np.rot90(image, 2), image, image]
+    files = [
+        {"base64": file(as_picture(np.ascontiguousarray(frame)))["base64"], "isFilm": index > 0}
+        for index, frame in enumerate(frames)
+    ]
+    answers = [face for (face,) in visit("module", files=files)["answer"]]
+    assert [abs(face["turn"]) > 150 for face in answers] == [False, True, True, False, False]
+    poses = np.array([[face["yaw"], face["pitch"], face["roll"]] for face in answers])
+    np.testing.assert_allclose(poses[4], poses[0], atol=1e-6)
+    np.testing.assert_allclose(poses[2], poses[1], atol=1e-6)
+
+
 def test_a_picture_without_a_face_says_what_to_do(visit, address):
     grey = as_picture(np.full((200, 300, 3), 128, np.uint8))
     found = visit("picture", files=[file(grey, "grey.png", "image/png")])

@@ -13,13 +13,15 @@ const SHIFT_LIMIT = 0.3;
 const FACTOR_LIMITS = [0.6, 1.6];
 // An upright face mostly has more than this, one that BlazeFace sees upside down less: those are
 // "found" too, with the eyes at the mouth.
-const SURE_SCORE = 0.8;
+const SURE_SCORE = 0.85;
 // Of two looks that are about as sure the one at the picture as it is counts.
 const TURNED_HANDICAP = 0.06;
 // A look at a turned picture is for faces that are upright there, give or take this, degrees,
 // and that it sees about as surely as the picture as it is shows them.
 const TURNED_LIMIT = 60;
 const TURNED_LAG = 0.05;
+// Degrees by which a face may have turned from one frame of a video to the next.
+const FRAME_TURN = 30;
 const SAME_FACE_OVERLAP = 0.3;
 // Side of the square that is looked at again, over the side of the detector's box.
 const SECOND_LOOK = 3;
@@ -29,26 +31,28 @@ const SECOND_LOOK = 3;
  *
  * @param run async function, BlazeFace's network; see blazeface.js.
  * @param weights of the rule, (2K + 1) rows of 3.
+ * @param before what this function gave for the frame before, of a video: a face that is where
+ *   one was then, and as much turned, is taken for sure.
  * @returns array of {box, turn, score}, best first: box [left, top, right, bottom] pixels, the
  *   landmark box (a square); turn degrees that turn it upright, see upright.js.
  */
-export async function detect(run, picture, weights) {
+export async function detect(run, picture, weights, before = []) {
   const faces = [];
-  for (const face of await lookAround(run, picture)) {
+  for (const face of await lookAround(run, picture, before)) {
     if (face.box[2] <= face.box[0] || face.box[3] <= face.box[1]) continue;
-    const angle = uprightAngle(face.points);
-    const turn = Math.abs(angle) > UPRIGHT_LIMIT ? angle : 0;
-    const better = turn === 0 ? null : (face.again ?? (await lookAgain(run, picture, face, angle)));
+    const turn = turnOf(face);
+    const better = turn === 0 ? null : (face.again ?? (await lookAgain(run, picture, face, turn)));
     faces.push({ ...landmarkBox(better ?? face, turn, weights), score: face.score });
   }
   return faces;
 }
 
 /** The picture as it is; and where a face is missing or unsure, its other three quarter turns. */
-async function lookAround(run, picture) {
+async function lookAround(run, picture, before) {
   const input = letterboxed(picture);
   const found = await find(run, input);
-  if (found.length > 0 && found.every((face) => face.score >= SURE_SCORE)) return found;
+  const isSure = (face) => face.score >= SURE_SCORE || before.some((old) => isFollowed(face, old));
+  if (found.length > 0 && found.every(isSure)) return found;
   const candidates = found.map((face) => ({ face, handicap: 0 }));
   for (const quarters of [1, 2, 3]) {
     for (const face of await find(run, input, quarters)) {
@@ -74,6 +78,16 @@ async function surest(run, picture, candidates) {
     if (!kept.some((other) => isSame(face, other))) kept.push(face);
   }
   return kept;
+}
+
+function isFollowed(face, old) {
+  return isSame(face, old) && fromUpright(turnOf(face) - old.turn) <= FRAME_TURN;
+}
+
+/** By how much a face is turned upright, degrees: its angle, or 0 where that is small. */
+function turnOf(face) {
+  const angle = uprightAngle(face.points);
+  return Math.abs(angle) > UPRIGHT_LIMIT ? angle : 0;
 }
 
 function isSame(one, other) {
