@@ -36,7 +36,7 @@ def test_a_small_folder_is_gone_through_again_and_every_picture_is_judged(
 def test_a_film_is_judged_to_its_last_frame(estimator, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "_ROUNDS", 1)
     monkeypatch.setattr(speed, "_FRAMES", 4)
-    monkeypatch.setattr(speed.detect, "for_video", lambda: lambda image: [])
+    monkeypatch.setattr(speed.detection, "for_video", lambda: lambda image: [])
     paths = speed._pictures(None, tmp_path)
     found = speed.film(estimator, paths, tmp_path)
     assert found["frames"] == 4
