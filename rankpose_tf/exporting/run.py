@@ -31,10 +31,12 @@ FORMATS = {
     "tflite_int8": ("rankpose_tf.exporting.tflite", "rankpose_int8.tflite"),
     "onnx": ("rankpose_tf.exporting.onnx", "rankpose.onnx"),
     "openvino": ("rankpose_tf.exporting.openvino", "rankpose.xml"),
+    "web": ("rankpose_tf.exporting.web", "index.html"),
 }
 GROUPS = {
     "tflite": [name for name in FORMATS if name.startswith("tflite_")],
-    "all": list(FORMATS),
+    # A page is no model file, and needs what npm installs.
+    "all": [name for name in FORMATS if name != "web"],
 }
 DEFAULT_FORMATS = ("savedmodel", "tflite")
 REPORT = "export.json"
@@ -248,7 +250,7 @@ def _measure(network, description, written, views, eval_data, time_files):
 
 def _size(path):
     """Bytes of a file and what was written beside it, or of all files of a folder."""
-    parts = path.rglob("*") if path.is_dir() else path.parent.iterdir()
+    parts = (path if path.is_dir() else path.parent).rglob("*")
     return sum(part.stat().st_size for part in parts if part.is_file())
 
 
