@@ -37,18 +37,12 @@ _RECIPE = [
         "separate_features", False, "Each angle has a third of the features to itself."
     ),
     flags.DEFINE_float("compact_width", 1.0, "Compact tower: multiplies its channels.", 0.01),
-    flags.DEFINE_integer("compact_depth", 0, "Compact tower: more blocks a stage.", 0),
     flags.DEFINE_float(
         "beta", 0.5, "Weight of MSE against ranking, eq. (7); 1 is MSE alone.", 0.0, 1.0
     ),
     flags.DEFINE_enum("loss_unit", "radians", list(losses.LOSS_UNITS), "Unit inside the loss."),
-    flags.DEFINE_enum("regression", "squared", losses.REGRESSIONS, "Cost of an error."),
-    flags.DEFINE_float("huber_degrees", 10.0, "Error from which huber grows linearly.", 0.001),
-    flags.DEFINE_boolean(
-        "gimbal_weighting", False, "Weigh pitch and roll less the further a head is turned."
-    ),
-    flags.DEFINE_float(
-        "difference_weight", 0.0, "Adds the error of the difference between the views.", 0.0
+    flags.DEFINE_enum(
+        "regression", "squared", losses.REGRESSIONS, "Cost of an error; huber: linear beyond 10."
     ),
     flags.DEFINE_float("learning_rate", 1e-3, "Adam's first; one cosine decay to 0.", 0.0),
     flags.DEFINE_float(
@@ -59,8 +53,9 @@ _RECIPE = [
     flags.DEFINE_integer("pairs_per_identity", 5, "Pairs of each identity an epoch.", 1),
     flags.DEFINE_integer("steps_per_epoch", 0, "Steps an epoch; 0 follows the data.", 0),
     flags.DEFINE_enum(
-        "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or any two faces."
+        "pairs", "identity", two_faces.PAIRS, "Two views of one identity, or two faces."
     ),
+    flags.DEFINE_integer("photo_epochs", 0, "Last epochs on photos alone, without ranking.", 0),
     flags.DEFINE_float(
         "first_view_probability", 0.0, "Pairs made to have the identity's photo, STEM_0.", 0.0, 1.0
     ),
@@ -69,7 +64,6 @@ _RECIPE = [
         "validation_identities", 200, "Identities held out, to choose the best epoch by.", 0
     ),
     flags.DEFINE_boolean("filter_angles", True, "Leave out views with an angle over 99 degrees."),
-    flags.DEFINE_float("yaw_limit", 180.0, "Train on no view turned further, degrees.", 1.0),
     flags.DEFINE_integer("seed", 0, "Of weights, data order and augmentation."),
     flags.DEFINE_enum(
         "mixed_precision", "none", list(loop.MIXED_PRECISION), "Type the tower computes in."
@@ -84,6 +78,7 @@ _RECIPE = [
 ]
 
 _AUGMENTATION = [
+    flags.DEFINE_float("crop_scale_min", 0.0, "Smallest in training; 0 is crop_scale.", 0.0),
     flags.DEFINE_float("crop_scale_max", 1.6, "Largest crop scale in training.", 0.1),
     flags.DEFINE_float("scale_probability", 1.0, "Random scale, once a pair.", 0.0, 1.0),
     flags.DEFINE_float("crop_probability", 0.5, "Random crop: a moved square.", 0.0, 1.0),
@@ -103,6 +98,8 @@ _AUGMENTATION = [
     flags.DEFINE_float("grey_probability", 0.0, "Take colour away.", 0.0, 1.0),
     flags.DEFINE_float("erase_probability", 0.0, "Cover a rectangle.", 0.0, 1.0),
     flags.DEFINE_float("erase_area", 0.3, "Largest, share of the view.", 0.02, 1.0),
+    flags.DEFINE_float("dark_probability", 0.0, "Take light away.", 0.0, 1.0),
+    flags.DEFINE_float("least_light", 0.0625, "Share of it that stays at least.", 0.001, 1.0),
 ]
 
 _CHECKPOINT_STEPS = flags.DEFINE_integer(

@@ -35,23 +35,64 @@ def replaced(path):
         beside.unlink(missing_ok=True)
 
 
-def new_file(argument, path):
+def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path of a new file"):
     """The path of a file that is to be made; refused before the work where it can't be made after.
 
     Args:
       argument: the name under which the caller received it.
       path: where the file will be.
+      suffixes: the endings that it may have; any by default.
+      resumed: whether it may be there already.
+      advice: what to do where it is there already.
 
     Returns:
       `pathlib.Path`.
 
     Raises:
-      RankPoseError: if it exists, or its folder doesn't.
+      RankPoseError: if it exists, its folder doesn't, or its name ends otherwise.
     """
     path = pathlib.Path(path)
-    if path.exists() or not path.parent.is_dir():
-        reason = "exists already" if path.exists() else "lies in a folder that does not exist"
-        raise RankPoseError(f"{argument}: {str(path)!r} {reason}; pass the path of a new file")
+    if suffixes and path.suffix not in suffixes:
+        raise RankPoseError(
+            f"{argument}: expected a name that ends in {' or '.join(suffixes)}, received "
+            f"{str(path)!r}"
+        )
+    if not path.parent.is_dir():
+        raise RankPoseError(
+            f"{argument}: {str(path)!r} lies in a folder that does not exist; make it"
+        )
+    if path.exists() and not resumed:
+        raise RankPoseError(f"{argument}: {str(path)!r} exists already; {advice}")
+    return path
+
+
+def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"):
+    """The path of a folder that is to be filled; refused before the work where it can't be.
+
+    Args:
+      argument: the name under which the caller received it.
+      path: the folder; absent or empty. It is not made here.
+      resumed: whether it may hold something, because that is known to be gone on with.
+      own: what it would have to hold to be gone on with, for the message.
+      advice: what to do where it holds something else.
+
+    Returns:
+      `pathlib.Path`.
+
+    Raises:
+      RankPoseError: if something is in it, or no folder can be made or written to there.
+    """
+    path = pathlib.Path(path)
+    standing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not standing.is_dir():
+        raise RankPoseError(f"{argument}: {str(standing)!r} is a file; {advice}")
+    if standing == path and not resumed and any(path.iterdir()):
+        reason = f"holds no {own}" if own else "nothing is overwritten"
+        raise RankPoseError(f"{argument}: {str(path)!r} is not empty and {reason}; {advice}")
+    if not os.access(standing, os.W_OK):
+        raise RankPoseError(
+            f"{argument}: can't write to {str(standing)!r}; pass another folder with --{argument}"
+        )
     return path
 
 

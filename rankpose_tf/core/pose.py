@@ -21,6 +21,10 @@ import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 
+ANGLES = ("yaw", "pitch", "roll")
+# The protocols of AFLW2000-3D leave out a picture with an angle beyond it.
+LIMIT_DEGREES = 99.0
+
 
 def rotation_from_angles(angles):
     """Rotation matrices of 3DDFA's convention, Rx(pitch) Ry(yaw) Rz(roll).
@@ -142,7 +146,7 @@ class Pose:
                 "pose: expected yaw, pitch and roll to be three numbers or three (B,) arrays, "
                 f"received shapes {', '.join(map(str, shapes))}"
             )
-        for name, angle in zip(("yaw", "pitch", "roll"), angles, strict=True):
+        for name, angle in zip(ANGLES, angles, strict=True):
             object.__setattr__(self, name, angle if angle.ndim else float(angle))
 
     def _angles(self):
@@ -169,18 +173,13 @@ class Pose:
     @classmethod
     def from_quaternion(cls, quaternion):
         """A pose from quaternions (4,) or (B, 4) in the order w, x, y, z, of any length but 0."""
-        w, x, y, z = np.moveaxis(_checked("quaternion", quaternion, (4,)), -1, 0)
-        squared = w * w + x * x + y * y + z * z
-        if not np.all(squared > 0):
+        # Imported when first needed: it takes longer than all that `load` imports besides.
+        from scipy.spatial.transform import Rotation
+
+        values = _checked("quaternion", quaternion, (4,))
+        if not np.all(np.sum(values * values, axis=-1) > 0):
             raise RankPoseError("quaternion: expected a length above 0, received 0 or NaN")
-        s = 2.0 / squared
-        rows = [
-            [1 - s * (y * y + z * z), s * (x * y - w * z), s * (x * z + w * y)],
-            [s * (x * y + w * z), 1 - s * (x * x + z * z), s * (y * z - w * x)],
-            [s * (x * z - w * y), s * (y * z + w * x), 1 - s * (x * x + y * y)],
-        ]
-        rotation = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-        return cls.from_array(np.degrees(angles_from_rotation(rotation)))
+        return cls.from_matrix(Rotation.from_quat(np.roll(values, -1, axis=-1)).as_matrix())
 
     @property
     def matrix(self):
@@ -188,33 +187,18 @@ class Pose:
         return rotation_from_angles(np.radians(self.as_array()))
 
     def quaternion(self):
-        """Unit quaternion (4,) or (B, 4) in the order w, x, y, z, with w >= 0.
-
-        The product of the three turns about x, y and z, whose senses are those of 3DDFA: each
-        is the transpose of the usual one.
-        """
-        half = np.radians(self.as_array()) / -2.0
-        (cy, cp, cr), (sy, sp, sr) = (np.moveaxis(f(half), -1, 0) for f in (np.cos, np.sin))
-        found = np.stack(
-            [
-                cp * cy * cr - sp * sy * sr,
-                sp * cy * cr + cp * sy * sr,
-                cp * sy * cr - sp * cy * sr,
-                cp * cy * sr + sp * sy * cr,
-            ],
-            axis=-1,
-        )
-        return np.where(found[..., :1] < 0, -found, found)
+        """Unit quaternion (4,) or (B, 4) in the order w, x, y, z, with w >= 0."""
+        return np.roll(self._rotation().as_quat(canonical=True), 1, axis=-1)
 
     def rotation_vector(self):
         """Axis times angle, (3,) or (B, 3) radians, the angle within 0..pi."""
-        quaternion = self.quaternion()
-        scalar, vector = quaternion[..., :1], quaternion[..., 1:]
-        sine = np.linalg.norm(vector, axis=-1, keepdims=True)
-        angle = 2.0 * np.arctan2(sine, scalar)
-        # Near no turn at all, angle / sine is 2 / w.
-        small = sine < 1e-12
-        return vector * np.where(small, 2.0, angle) / np.where(small, scalar, sine)
+        return self._rotation().as_rotvec()
+
+    def _rotation(self):
+        """SciPy's rotation; the turns of 3DDFA are the transposes of its own."""
+        from scipy.spatial.transform import Rotation
+
+        return Rotation.from_euler("XYZ", -self.as_array()[..., [1, 0, 2]], degrees=True)
 
     def as_array(self):
         """(3,) or (B, 3) degrees; yaw, pitch, roll."""

@@ -214,6 +214,23 @@ def random_contrast(image, seed, probability, strength):
     return _sometimes(image, seed, probability, stretched)
 
 
+def random_dark(image, seed, probability, least):
+    """Takes light away: a share of it stays, drawn evenly on a logarithmic scale, in whole steps.
+
+    Whole, because an 8-bit picture with a sixteenth of the light has 16 of its 256 steps left.
+
+    Args:
+      least: smallest share that stays, above 0, up to 1.
+    """
+    if not 0.0 < least <= 1.0:
+        raise RankPoseError(f"least: expected a number above 0, up to 1, received {least}")
+
+    def darkened(draw):
+        return tf.round(image * tf.exp(math.log(least) * draw))
+
+    return _sometimes(image, seed, probability, darkened)
+
+
 def random_grey(image, seed, probability, strength=1.0):
     """Takes colour away.
 

@@ -18,6 +18,7 @@ def augment_pair(
     input_size,
     crop_scale,
     *,
+    crop_scale_min=0.0,
     crop_scale_max=0.0,
     scale_probability=0.0,
     crop_probability=0.0,
@@ -40,7 +41,8 @@ def augment_pair(
       seed: (2,) integers.
       input_size: side of the crops, pixels.
       crop_scale: side of the square over the box's longer side, the one of evaluation.
-      crop_scale_max: random scale draws between `crop_scale` and this.
+      crop_scale_min: random scale draws between this, 0 being `crop_scale`, and
+      crop_scale_max.
       scale_probability: of drawing a scale.
       crop_probability: of moving a view's square, by up to `crop_shift` of its side.
       crop_shift: see above.
@@ -55,7 +57,9 @@ def augment_pair(
     """
     # More seeds leave the earlier ones as they are.
     seeds = tf.unstack(tf.random.split(seed, 7))
-    scale = _draw_scale(seeds[0], crop_scale, crop_scale_max, scale_probability)
+    scale = _draw_scale(
+        seeds[0], crop_scale, crop_scale_min or crop_scale, crop_scale_max, scale_probability
+    )
     angles, poses = rotation.random_turns(poses, seeds[6], rotation_probability, rotation_degrees)
     views, labels = [], []
     for index in range(2):
@@ -80,12 +84,12 @@ def _chance(seed):
     return tf.random.stateless_uniform((), seed, alg="philox")
 
 
-def _draw_scale(seed, smallest, largest, probability):
-    """One crop scale for a pair: `smallest`, or with a probability up to `largest`."""
+def _draw_scale(seed, usual, smallest, largest, probability):
+    """One crop scale for a pair: `usual`, or with a probability from `smallest` to `largest`."""
     if probability == 0.0 or largest <= smallest:
-        return smallest
+        return usual
     chance, share = (_chance(draw) for draw in tf.unstack(tf.random.split(seed, 2)))
-    return smallest + tf.where(chance < probability, share, 0.0) * (largest - smallest)
+    return tf.where(chance < probability, smallest + share * (largest - smallest), usual)
 
 
 def _change_looks(
@@ -104,8 +108,10 @@ def _change_looks(
     grey_probability=0.0,
     erase_probability=0.0,
     erase_area=0.3,
+    dark_probability=0.0,
+    least_light=0.0625,
 ):
-    """What changes a view's pixels and not its pose; noise last, as a camera adds it.
+    """What changes a view's pixels and not its pose; noise after all but the dark.
 
     Args:
       view: (H, W, 3), 0..255.
@@ -115,16 +121,18 @@ def _change_looks(
       brightness: largest change, share of the range.
       contrast: largest change of the factor.
       erase_area: largest share of the view that is covered.
+      least_light: share of the light that the darkest view has.
       Each probability says how often its change is made.
 
     Returns:
       (H, W, 3), 0..255.
     """
-    seeds = tf.unstack(tf.random.split(seed, 7))
+    seeds = tf.unstack(tf.random.split(seed, 8))
     view = filling.random_fill(view, seeds[6], fill_probability)
     view = augment.random_grey(view, seeds[0], grey_probability)
     view = augment.random_brightness(view, seeds[1], brightness_probability, brightness)
     view = augment.random_contrast(view, seeds[2], contrast_probability, contrast)
     view = occlusion.random_erase(view, seeds[5], erase_probability, erase_area)
     view = augment.random_blur(view, seeds[3], blur_probability, blur_sigma)
-    return augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
+    view = augment.random_noise(view, seeds[4], noise_probability, noise_stddev)
+    return augment.random_dark(view, seeds[7], dark_probability, least_light)

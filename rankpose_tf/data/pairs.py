@@ -9,7 +9,6 @@ over the usable identities is a round; rounds follow each other without a seam.
 """
 
 import heapq
-import math
 
 import tensorflow as tf
 
@@ -62,14 +61,7 @@ def count_training_identities(table, threshold, filter_angles):
     return len(_usable_counts(table, threshold, filter_angles, held_out=False))
 
 
-def count_identities_within_yaw(directory, threshold, filter_angles, yaw_limit):
-    """`count_training_identities` under a `yaw_limit`, which no table knows: reads the shards."""
-    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
-    return int(serialized.filter(keep).reduce(tf.constant(0, tf.int64), lambda count, _: count + 1))
-
-
-def choose_identities(directory, threshold, filter_angles, yaw_limit, count):
+def choose_identities(directory, threshold, filter_angles, count):
     """The `count` training identities whose names have the smallest hashes.
 
     The same for every seed, and a part of what any larger count chooses.
@@ -80,7 +72,7 @@ def choose_identities(directory, threshold, filter_angles, yaw_limit, count):
     Raises:
       RankPoseError: if there are fewer.
     """
-    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
+    keep = _identity_filter(threshold, False, filter_angles)
     serialized = tf.data.TFRecordDataset(records.list_shards(directory)).filter(keep)
     hashed = serialized.map(lambda record: (_identity_hash(record), record))
     chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
@@ -108,19 +100,17 @@ def _usable_counts(table, threshold, filter_angles, held_out):
     ]
 
 
-def _usable_views(poses, filter_angles, yaw_limit=180.0):
-    """Indices (U,) of the views whose labels the protocol admits, and training's yaw limit."""
+def _usable_views(poses, filter_angles):
+    """Indices (U,) of the views whose labels the protocol admits."""
     admitted = records.within_limit(poses) if filter_angles else tf.ones(tf.shape(poses)[:1], bool)
-    if yaw_limit < 180.0:
-        admitted &= tf.abs(poses[:, 0]) <= math.radians(yaw_limit)
     return tf.reshape(tf.where(admitted), [-1])
 
 
-def _identity_filter(threshold, held_out, filter_angles, yaw_limit=180.0):
+def _identity_filter(threshold, held_out, filter_angles):
     def keep(serialized):
         record = records.parse_identity(serialized)
         right_side = (_group_hash(record["group"]) <= threshold) == held_out
-        return right_side & (tf.size(_usable_views(record["poses"], filter_angles, yaw_limit)) >= 2)
+        return right_side & (tf.size(_usable_views(record["poses"], filter_angles)) >= 2)
 
     return keep
 
@@ -136,7 +126,6 @@ def training_pairs(
     round_length,
     chosen=None,
     filter_angles=True,
-    yaw_limit=180.0,
     pairs="identity",
     first_view_probability=0.0,
     crop_scale=1.4,
@@ -152,13 +141,13 @@ def training_pairs(
       start_step: batches to leave out, so that a resumed run goes on where it was. They are
         skipped before anything is decoded.
       threshold: from `held_out_threshold`.
-      round_length: how many identities train: from `count_training_identities`, with a yaw limit
-        from `count_identities_within_yaw`; of `chosen`, their number.
+      round_length: how many identities train: from `count_training_identities`; of `chosen`,
+        their number.
       chosen: from `choose_identities`; None is all.
       filter_angles: leave out views with an angle over 99 degrees.
-      yaw_limit: leave out views whose yaw is further from 0, degrees; 180 is no limit.
       pairs: "identity": two views of one. "any": the second is of another identity, the one that
         follows in the round; the identities are those of "identity", each first once a round.
+        "photos": as "any", of the first view of each alone, so each of those twice a round.
       first_view_probability: share of the pairs that are made to have the identity's first view,
         see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
@@ -168,7 +157,7 @@ def training_pairs(
       tf.data.Dataset of ((view_1, view_2), pose).
     """
     source = tf.constant(records.list_shards(directory) if chosen is None else chosen)
-    keep = _identity_filter(threshold, False, filter_angles, yaw_limit)
+    keep = _identity_filter(threshold, False, filter_angles)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
@@ -187,12 +176,12 @@ def training_pairs(
         return two_faces.beside_the_next(blocks.unbatch()) if any_two else blocks.unbatch()
 
     def usable(poses):
-        return _usable_views(poses, filter_angles, yaw_limit)
+        return _usable_views(poses, filter_angles)
 
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
         if any_two:
-            views = two_faces.draw_views(serialized, seeds[0], usable)
+            views = two_faces.draw_views(serialized, seeds[0], usable, first=pairs == "photos")
         else:
             record = records.parse_identity(serialized)
             chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
@@ -204,8 +193,8 @@ def training_pairs(
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
     positions = tf.data.Dataset.counter(start_step * batch_size)
-    pairs = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
-    return _ordered(pairs.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
+    drawn = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
+    return _ordered(drawn.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
 
 
 def _shuffle(values, seed):
@@ -224,12 +213,14 @@ def _ordered(dataset):
 
 
 def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
-                     crop_scale=1.4):
+                     crop_scale=1.4, photos=False):
     """Every usable view of the held-out identities exactly twice, each beside the next one.
 
     Errors averaged over these pairs are therefore the errors averaged over the views.
 
-    Args: as for `training_pairs`; nothing is augmented.
+    Args:
+      photos: the first view of each identity alone, beside itself.
+      The others as for `training_pairs`; nothing is augmented.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
@@ -237,6 +228,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     def neighbours(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)
+        usable = usable[:1] if photos else usable
         chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
         return tf.data.Dataset.from_tensor_slices(
             tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
@@ -250,7 +242,8 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
     table = records.read_identity_table(directory)
-    count = count_held_out_views(table, threshold, filter_angles)
+    views_of_each = _usable_counts(table, threshold, filter_angles, held_out=True)
+    count = len(views_of_each) if photos else sum(views_of_each)
     pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
     pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

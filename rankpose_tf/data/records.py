@@ -17,11 +17,10 @@ import shlex
 
 import numpy as np
 
-from rankpose_tf.core import files
+from rankpose_tf.core import files, pose
 from rankpose_tf.core.errors import RankPoseError
 
 FORMAT_VERSION = 1
-ANGLE_LIMIT_DEGREES = 99.0
 
 _COLUMNS = ("identity", "group", "shard", "views", "views_within_limit")
 
@@ -67,7 +66,7 @@ def within_limit(poses):
     Returns:
       (V,) bool, of the same kind as `poses`: all three angles are within the limit.
     """
-    inside = abs(poses) <= math.radians(ANGLE_LIMIT_DEGREES)
+    inside = abs(poses) <= math.radians(pose.LIMIT_DEGREES)
     return inside[:, 0] & inside[:, 1] & inside[:, 2]
 
 

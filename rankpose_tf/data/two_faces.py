@@ -1,5 +1,7 @@
 """Pairs of any two faces, to measure what pairs of one identity are worth (BMVC 2020, section 3.3).
 
+With "photos", the first view of each alone: what a camera took, where a set holds it first.
+
 The second view of a pair is of the identity that follows in the round. Rounds are shuffled, so
 that is any other one; a round still has each identity once as the first view and once as the
 second, and a batch shows about as many faces as a batch of pairs of one identity.
@@ -10,13 +12,13 @@ import tensorflow as tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 
-PAIRS = ("identity", "any")
+PAIRS = ("identity", "any", "photos")
 # What a view is, in the order that `pair_augmentation.augment_pair` takes.
 PARTS = ("images", "boxes", "poses")
 
 
 def asked_for(pairs, identities, first_view_probability=0.0):
-    """Whether `pairs` is "any" rather than "identity".
+    """Whether `pairs` is of two identities: "any" or "photos" rather than "identity".
 
     Raises:
       RankPoseError: if it is neither, there are not two identities to pair, or the first views
@@ -24,17 +26,17 @@ def asked_for(pairs, identities, first_view_probability=0.0):
     """
     if pairs not in PAIRS:
         raise RankPoseError(f"pairs: expected one of {', '.join(PAIRS)}, received {pairs!r}")
-    if pairs == "any" and identities < 2:
+    if pairs != "identity" and identities < 2:
         raise RankPoseError(
-            f"pairs: 'any' needs two training identities, the data has {identities}; pass "
+            f"pairs: {pairs!r} needs two training identities, the data has {identities}; pass "
             "--pairs=identity, or more data"
         )
-    if pairs == "any" and first_view_probability:
+    if pairs != "identity" and first_view_probability:
         raise RankPoseError(
             "first_view_probability: expected 0 with pairs of any two faces, received "
             f"{first_view_probability}; pass --pairs=identity, or leave it out"
         )
-    return pairs == "any"
+    return pairs != "identity"
 
 
 def beside_the_next(values):
@@ -51,13 +53,14 @@ def beside_the_next(values):
     return beside.skip(1)
 
 
-def draw_views(serialized, seed, usable):
+def draw_views(serialized, seed, usable, first=False):
     """One view of each of two identities, every usable one equally likely.
 
     Args:
       serialized: (2,) string tensor, records of two identities.
       seed: (2,) integers.
       usable: function of poses (V, 3) radians -> indices (U,), U >= 1.
+      first: the first usable view of each instead.
 
     Returns:
       Images (2,) encoded, boxes (2, 4) pixels, poses (2, 3) radians.
@@ -68,5 +71,6 @@ def draw_views(serialized, seed, usable):
         indices = usable(record["poses"])
         count = tf.size(indices, out_type=tf.int64)
         drawn = tf.random.stateless_uniform((), own_seed, maxval=count, dtype=tf.int64)
+        drawn = tf.zeros_like(drawn) if first else drawn
         views.append([record[part][indices[drawn]] for part in PARTS])
     return [tf.stack(parts) for parts in zip(*views, strict=True)]

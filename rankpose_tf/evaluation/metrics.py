@@ -9,10 +9,11 @@ numbers of a range, not points of a circle, and published figures are taken with
 
 import numpy as np
 
-from rankpose_tf.core import pose
+from rankpose_tf.core import pose, tables
 from rankpose_tf.core.errors import RankPoseError
 
-ANGLES = ("yaw", "pitch", "roll")
+# What errors are given for: each angle, and the mean of the three.
+COLUMNS = (*pose.ANGLES, "mean")
 SHARE_LIMITS = (5, 10, 15, 20, 30)
 # Frontal in the middle and 30 degrees a bin; the outer two are open, so that no label, filtered
 # or not, falls outside.
@@ -44,8 +45,8 @@ def summarise(true, predicted, names=None):
     errors = absolute_errors(true, predicted)
     return {
         "images": len(errors),
-        "mae": _per_angle(np.mean(errors, axis=0)),
-        "median": _per_angle(np.median(errors, axis=0)),
+        "mae": by_column(np.mean(errors, axis=0)),
+        "median": by_column(np.median(errors, axis=0)),
         "share_under": shares_under(errors),
         "geodesic": _geodesic(true, predicted),
         "by_yaw": errors_by_yaw(true[:, 0], errors),
@@ -63,7 +64,7 @@ def check_angles(true, predicted, names=None):
     """
     true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
     for argument, angles in (("true", true), ("predicted", predicted)):
-        if angles.ndim != 2 or angles.shape[1] != len(ANGLES) or len(angles) == 0:
+        if angles.ndim != 2 or angles.shape[1] != 3 or len(angles) == 0:
             raise RankPoseError(
                 f"{argument}: expected angles of shape (N, 3) with N > 0, received {angles.shape}"
             )
@@ -106,7 +107,7 @@ def shares_under(errors):
     by_limit = {str(limit): np.mean(errors < limit, axis=0) for limit in SHARE_LIMITS}
     return {
         angle: {limit: float(shares[column]) for limit, shares in by_limit.items()}
-        for column, angle in enumerate((*ANGLES, "mean"))
+        for column, angle in enumerate(COLUMNS)
     }
 
 
@@ -126,51 +127,14 @@ def errors_by_yaw(true_yaw, errors):
     rows = []
     for index, (lower, upper) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
         inside = errors[bins == index]
-        mae = _per_angle(inside.mean(axis=0)) if len(inside) else None
+        mae = by_column(inside.mean(axis=0)) if len(inside) else None
         rows.append({"from": lower, "to": upper, "images": len(inside), "mae": mae})
     return rows
 
 
-def pair_order_accuracy(true, predicted):
-    """Share of pairs whose two views are predicted in the order of their labels.
-
-    A pair with equal labels has no order and is left out; equal predictions of a pair that has
-    one are wrong.
-
-    Args:
-      true: (P, 2, 3) labels of both views, any unit; yaw, pitch, roll.
-      predicted: (P, 2, 3) predictions.
-
-    Returns:
-      {yaw, pitch, roll, mean} -> 0..1, or None where every pair is a tie; "mean" is over all
-      (pair, angle) that have an order.
-
-    Raises:
-      RankPoseError: for shapes that don't fit or predictions that are not finite.
-    """
-    true, predicted = np.asarray(true, np.float64), np.asarray(predicted, np.float64)
-    if true.ndim != 3 or true.shape[1:] != (2, 3) or true.shape != predicted.shape:
-        raise RankPoseError(
-            "true, predicted: expected two arrays of one shape (P, 2, 3), received "
-            f"{true.shape} and {predicted.shape}"
-        )
-    if len(true):
-        check_angles(true.reshape(-1, 3), predicted.reshape(-1, 3))
-    order = np.sign(true[:, 1] - true[:, 0])
-    right = order == np.sign(predicted[:, 1] - predicted[:, 0])
-    counted = order != 0
-    shares = {
-        angle: _share(right[:, column], counted[:, column]) for column, angle in enumerate(ANGLES)
-    }
-    return {**shares, "mean": _share(right, counted)}
-
-
-def _share(right, counted):
-    return float(right[counted].mean()) if counted.any() else None
-
-
-def _per_angle(values):
-    return dict(zip((*ANGLES, "mean"), map(float, values), strict=True))
+def by_column(values):
+    """Dict of `COLUMNS` -> float, of four numbers."""
+    return dict(zip(COLUMNS, map(float, values), strict=True))
 
 
 def _geodesic(true, predicted):
@@ -182,23 +146,20 @@ def _geodesic(true, predicted):
 
 def table(summary):
     """What `summarise` returns as text for a terminal, a column an angle."""
-    columns = (*ANGLES, "mean")
-    lines = [_row("degrees", columns)]
-    lines += [_row(key, (f"{summary[key][a]:.2f}" for a in columns)) for key in ("mae", "median")]
-    for limit in SHARE_LIMITS:
-        shares = (summary["share_under"][angle][str(limit)] for angle in columns)
-        lines.append(_row(f"share under {limit}", (f"{share:.1%}" for share in shares)))
-    geodesic = summary["geodesic"]
-    lines.append(f"geodesic error: mean {geodesic['mean']:.2f}, median {geodesic['median']:.2f}")
-    lines += ["", _row("MAE by true yaw", (*columns, "images"))]
+    rows = [(key, *(f"{summary[key][a]:.2f}" for a in COLUMNS)) for key in ("mae", "median")]
+    for limit in map(str, SHARE_LIMITS):
+        shares = (summary["share_under"][angle][limit] for angle in COLUMNS)
+        rows.append((f"share under {limit}", *(f"{share:.1%}" for share in shares)))
+    bins = []
     for part in summary["by_yaw"]:
-        means = [f"{part['mae'][angle]:.2f}" if part["mae"] else "-" for angle in columns]
-        lines.append(_row(_bin_title(part["from"], part["to"]), (*means, part["images"])))
-    return "\n".join(lines)
-
-
-def _row(title, cells):
-    return f"{title:<18}" + "".join(f"{cell:>8}" for cell in cells)
+        means = [f"{part['mae'][angle]:.2f}" if part["mae"] else "-" for angle in COLUMNS]
+        bins.append((_bin_title(part["from"], part["to"]), *means, part["images"]))
+    geodesic = summary["geodesic"]
+    return (
+        f"{tables.aligned(('degrees', *COLUMNS), rows)}\n"
+        f"geodesic error: mean {geodesic['mean']:.2f}, median {geodesic['median']:.2f}\n\n"
+        f"{tables.aligned(('MAE by true yaw', *COLUMNS, 'images'), bins)}"
+    )
 
 
 def _bin_title(lower, upper):

@@ -24,11 +24,11 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf.core import pictures
+from rankpose_tf.core import pictures, pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import files as evaluation_files
-from rankpose_tf.evaluation import metrics, protocols
+from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
 
 _NAME_COLUMNS = ("image", "name", "path", "file", "filename")
@@ -60,8 +60,7 @@ def evaluate_file(
     """
     about = records.read_description(data)
     _, filter_angles = protocols.settings(protocol, about, None, filter_angles, own_crops=False)
-    free = out or evaluation_files.free_folder(predictions, about["protocol_set"])
-    out = evaluation_files.checked_out(free)
+    out = evaluation_files.checked_out(out, predictions, about["protocol_set"])
     evaluation.count_pictures(data, about, filter_angles)
     rows = read_angles(predictions)
     found, counts = match(rows, labels(data), filter_angles, allow_missing, predictions)
@@ -113,7 +112,7 @@ def read_angles(path):
 
 def _columns(header, path):
     """Indices of the name, yaw, pitch and roll."""
-    wanted = (_NAME_COLUMNS, *((angle, f"predicted_{angle}") for angle in metrics.ANGLES))
+    wanted = (_NAME_COLUMNS, *((angle, f"predicted_{angle}") for angle in pose.ANGLES))
     found = [next((n for n in names if n in header), None) for names in wanted]
     for names, column in zip(wanted, found, strict=True):
         if column is None:

@@ -8,9 +8,9 @@ import itertools
 
 import numpy as np
 
-from rankpose_tf.core import draw, files, pose
+from rankpose_tf.core import draw, extras, files, pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.evaluation.metrics import ANGLES, absolute_errors
+from rankpose_tf.evaluation.metrics import COLUMNS, absolute_errors
 
 _CROP = 160
 _COLUMNS = 4
@@ -170,7 +170,7 @@ def error_by_angle(true, errors):
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
     top = max(_LARGEST_ERROR, 1.05 * float(errors[:, :3].max()))
     ticks = np.arange(-180, 181, 30)
-    for column, (panel, angle) in enumerate(zip(panels, ANGLES, strict=True)):
+    for column, (panel, angle) in enumerate(zip(panels, pose.ANGLES, strict=True)):
         panel.plot(true[:, column], errors[:, column], ".", markersize=3, alpha=0.4)
         centres, means, counts = binned(true[:, column], errors[:, column])
         panel.plot(centres, means, "-", color="black", linewidth=1)
@@ -216,7 +216,7 @@ def cumulative_error(models):
     figure = new_figure(10, 7)
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
     limit = error_limit(models.values())
-    for column, (panel, title) in enumerate(zip(panels.flat, (*ANGLES, "mean"), strict=True)):
+    for column, (panel, title) in enumerate(zip(panels.flat, COLUMNS, strict=True)):
         for (name, errors), (colour, dashes) in zip(models.items(), line_styles(), strict=False):
             ordered = np.sort(errors[:, column])
             shares = np.arange(1, len(ordered) + 1) / len(ordered)
@@ -256,11 +256,5 @@ def require_matplotlib():
 
 def new_figure(width, height):
     """An empty matplotlib Figure of so many inches, belonging to no window."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise RankPoseError(
-            "plots: drawing needs the package matplotlib, which is not installed; "
-            'pip install "rankpose_tf[plots]"'
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    module = extras.load("matplotlib.figure", "plots", "plots")
+    return module.Figure(figsize=(width, height), layout="constrained")

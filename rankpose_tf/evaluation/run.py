@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import rankpose_tf
+from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import files as evaluation_files
@@ -19,7 +20,7 @@ from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
 from rankpose_tf.models.saving import load_model, read_description
 
-_OVER_LIMIT = f"an angle over {records.ANGLE_LIMIT_DEGREES:g} degrees"
+_OVER_LIMIT = f"an angle over {pose.LIMIT_DEGREES:g} degrees"
 
 
 def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
@@ -34,7 +35,7 @@ def protocol_name(protocol_set, box_source, crop_scale, filter_angles):
     """
     of_landmarks = box_source.startswith(("pt2d", "pt3d_68"))
     box = f"landmark box ({box_source})" if of_landmarks else f"box ({box_source})"
-    limit = f"|angle| <= {records.ANGLE_LIMIT_DEGREES:g} degrees" if filter_angles else "all angles"
+    limit = f"|angle| <= {pose.LIMIT_DEGREES:g} degrees" if filter_angles else "all angles"
     crop = "another system's crops" if crop_scale is None else f"square crop {crop_scale:g} x {box}"
     return f"{protocol_set}, {crop}, {limit}"
 
@@ -57,7 +58,7 @@ def evaluate(
       model: workdir of rankpose_tf.train, or a .keras file.
       data: prepared folder.
       out: new folder for evaluation.json and predictions.csv; None is one beside the model, see
-        `files.free_folder`.
+        `files.checked_out`.
       protocol: one of `protocols.PROTOCOLS`, which sets the next two; None for no name.
       crop_scale: side of the square crop over the box's longer side; None is the model's own.
       filter_angles: leave out pictures with an angle over 99 degrees; None is to do so.
@@ -83,8 +84,7 @@ def evaluate(
         raise RankPoseError(f"batch_size: expected at least 1, received {batch_size}")
     if plots:
         require_matplotlib()
-    free = out or evaluation_files.free_folder(model, about_data["protocol_set"])
-    out = evaluation_files.checked_out(free)
+    out = evaluation_files.checked_out(out, model, about_data["protocol_set"])
     expected = count_pictures(data, about_data, filter_angles)
     network, _ = load_model(model)
 
@@ -209,7 +209,7 @@ def score(found, about_data, crop_scale, filter_angles, protocol=None):
       RankPoseError: for predictions that are not finite.
     """
     protocol_set, box_source = about_data["protocol_set"], about_data["box_source"]
-    limit = records.ANGLE_LIMIT_DEGREES if filter_angles else None
+    limit = pose.LIMIT_DEGREES if filter_angles else None
     line = protocol_name(protocol_set, box_source, crop_scale, filter_angles)
     return {
         "protocol": f"{protocol}: {line}" if protocol else line,

@@ -28,8 +28,8 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 
-ANGLES = ("yaw", "pitch", "roll")
 SIGNATURE = "serving_default"
 _BATCH = 32
 

@@ -4,12 +4,10 @@ The converter is tf2onnx. It can't carry metadata, and it sorts the outputs by n
 mended here.
 """
 
-import importlib
 import json
 
 import rankpose_tf
-from rankpose_tf.core import files
-from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core import extras, files
 from rankpose_tf.exporting import folded
 
 OPSET = 17
@@ -49,7 +47,7 @@ def write(network, description, path):
     Raises:
       RankPoseError: if tf2onnx or onnx is not installed.
     """
-    onnx, tf2onnx = _package("onnx"), _package("tf2onnx")
+    onnx, tf2onnx = (extras.load(name, "onnx", "formats") for name in ("onnx", "tf2onnx"))
     pose = folded.pose_function(folded.fold(network), description["input_size"])
     model, _ = tf2onnx.convert.from_function(
         pose, input_signature=pose.input_signature, opset=OPSET
@@ -76,19 +74,9 @@ def predictor(path, threads):
     Raises:
       RankPoseError: if onnxruntime is not installed.
     """
-    onnxruntime = _package("onnxruntime")
+    onnxruntime = extras.load("onnxruntime", "onnx", "formats")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return folded.batched(lambda images: session.run(list(folded.ANGLES), {"image": images}))
-
-
-def _package(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise RankPoseError(
-            f"formats: onnx needs the package {name}, which can't be imported ({error}); install "
-            'it with pip install "rankpose_tf[onnx]"'
-        ) from error

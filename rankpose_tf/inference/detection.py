@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
 
 # The rule is fitted on faces; on something else its points may lie anywhere.
@@ -149,14 +150,8 @@ def mtcnn_backend(min_face_size=20, scale_factor=0.709):
         raise RankPoseError(
             f"scale_factor: expected above 0 and up to {_MTCNN_FINEST}, received {scale_factor}"
         )
-    try:
-        from mtcnn import MTCNN
-    except ImportError as error:
-        raise RankPoseError(
-            "detector: the package mtcnn is not installed; install it with pip install "
-            '"rankpose_tf[detect]", or pass a detector of your own'
-        ) from error
-    network = MTCNN()
+    own = "pass a detector of your own"
+    network = extras.load("mtcnn", "detect", "detector", own).MTCNN()
 
     def find(image):
         pixels, scale = _for_mtcnn(image, _MTCNN_FACE / min_face_size)

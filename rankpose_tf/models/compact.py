@@ -12,7 +12,7 @@ _STAGES = ((32, 1), (64, 2), (128, 2))
 _FEATURES = 192
 
 
-def compact_features(images, width=1.0, depth=0):
+def compact_features(images, width=1.0):
     """Residual stages and a global depthwise convolution.
 
     Plain 3x3 convolutions, ReLU6 and batch normalisation only, so that everything folds and
@@ -22,21 +22,18 @@ def compact_features(images, width=1.0, depth=0):
     Args:
       images: (B, S, S, 3), about -1..1, S a multiple of 16 from 32 on.
       width: multiplies the channels of every layer, which are then rounded to multiples of 8.
-      depth: residual blocks that each stage has more.
 
     Returns:
       (B, D) features, D = 192 at width 1.
 
     Raises:
-      RankPoseError: for a width that is not above 0, or a depth below 0.
+      RankPoseError: for a width that is not above 0.
     """
     if not 0.0 < width < math.inf:
         raise RankPoseError(f"compact_width: expected a number above 0, received {width}")
-    if depth < 0 or depth != int(depth):
-        raise RankPoseError(f"compact_depth: expected a whole number from 0, received {depth}")
     maps = _convolution(images, _scaled(_STEM, width), kernel=3, stride=2, name="stem")
     for stage, (channels, blocks) in enumerate(_STAGES, start=1):
-        for block in range(1, blocks + int(depth) + 1):
+        for block in range(1, blocks + 1):
             maps = _residual_block(
                 maps,
                 _scaled(channels, width),

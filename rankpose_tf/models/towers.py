@@ -23,7 +23,6 @@ def build_tower(
     *,
     separate_features=False,
     compact_width=1.0,
-    compact_depth=0,
 ):
     """One picture -> yaw, pitch, roll.
 
@@ -35,7 +34,7 @@ def build_tower(
         weights file in Keras' H5 format; the compact tower takes "none". "auto" is imagenet for
         resnet50 and none for compact.
       separate_features: each angle has a third of the features, see `NormalizedDense`.
-      compact_width, compact_depth: of the compact tower, see `compact.compact_features`.
+      compact_width: of the compact tower, see `compact.compact_features`.
 
     Returns:
       Functional model "tower": (B, H, W, 3) RGB, 0..255 -> (B, 3) radians. The layer "features"
@@ -61,7 +60,7 @@ def build_tower(
                 "pass --tower_weights=none"
             )
         scaled = keras.layers.Rescaling(1 / 127.5, -1.0)(resized)
-        features = compact_features(scaled, compact_width, compact_depth)
+        features = compact_features(scaled, compact_width)
     features = keras.layers.Activation("linear", name="features")(features)
     pose = NormalizedDense(3, transform, separate_features, name="pose")(features)
     return keras.Model(pictures, pose, name="tower")

@@ -91,33 +91,6 @@ def file_names(sources):
     return names
 
 
-def check_folder(folder, resume):
-    """Refuses a folder of drawings that is none, or that holds something and is not resumed."""
-    folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise RankPoseError(f"draw_dir: {str(folder)!r} is no folder; pass another name")
-    if folder.is_dir() and any(folder.iterdir()) and not resume:
-        raise RankPoseError(
-            f"draw_dir: {str(folder)!r} is not empty; pass a new folder, or --resume to go on"
-        )
-
-
-def check_sheet(path, resume):
-    """Refuses a contact sheet that could not be written at the end."""
-    path = pathlib.Path(path)
-    if path.suffix not in SHEET_SUFFIXES:
-        raise RankPoseError(
-            f"contact_sheet: expected a name that ends in {' or '.join(SHEET_SUFFIXES)}, received "
-            f"{str(path)!r}"
-        )
-    if not path.parent.is_dir():
-        raise RankPoseError(
-            f"contact_sheet: {str(path)!r} lies in a folder that does not exist; make it"
-        )
-    if path.exists() and not resume:
-        raise RankPoseError(f"contact_sheet: {str(path)!r} exists already; pass another name")
-
-
 def write_sheet(path, rows, draw, max_pixels):
     """Writes the first pictures of a file of results as one, poses drawn on them.
 

@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 
 SUFFIXES = (".csv", ".jsonl")
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
-    *("yaw", "pitch", "roll", "reason"),
+    *(*ANGLES, "reason"),
 )
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
@@ -98,17 +99,8 @@ class ResultFile:
 
 def check(path, resume):
     """Refuses a path that `ResultFile` could not write to; gives its function Row -> line."""
-    path = pathlib.Path(path)
-    if path.suffix not in SUFFIXES:
-        raise RankPoseError(
-            f"out: expected a name that ends in {' or '.join(SUFFIXES)}, received {str(path)!r}"
-        )
-    if not path.parent.is_dir():
-        raise RankPoseError(f"out: {str(path)!r} lies in a folder that does not exist; make it")
-    if path.exists() and not resume:
-        raise RankPoseError(
-            f"out: {str(path)!r} exists already; pass another name, or --resume to go on in it"
-        )
+    advice = "pass another name, or --resume to go on in it"
+    path = files.new_file("out", path, SUFFIXES, resume, advice)
     return _csv_row if path.suffix == ".csv" else _json_row
 
 
@@ -154,7 +146,7 @@ def read(path):
 def _row(record):
     """Row of a dict of strings or numbers, in the names of either format."""
     sides = record.get("box") or [record.get(side) for side in COLUMNS[4:8]]
-    angles = [record[name] for name in ("yaw", "pitch", "roll")]
+    angles = [record[name] for name in ANGLES]
     return Row(
         path=record["path"],
         frame=_number(record["frame"], int),

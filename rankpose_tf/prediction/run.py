@@ -10,7 +10,7 @@ import numpy as np
 import tqdm
 from absl import logging
 
-from rankpose_tf.core import pictures
+from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import drawings, pipeline, results, video
 from rankpose_tf.prediction.inputs import CAMERA, PICTURE
@@ -131,11 +131,12 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview):
     if out:
         results.check(out, resume)
     if contact_sheet:
-        drawings.check_sheet(contact_sheet, resume)
+        files.new_file("contact_sheet", contact_sheet, drawings.SHEET_SUFFIXES, resume)
     if preview:
         video.check_window()
     if draw_dir:
-        drawings.check_folder(draw_dir, resume)
+        advice = "pass a new folder, or --resume to go on"
+        files.new_folder("draw_dir", draw_dir, resume, advice=advice)
 
 
 class _Run:

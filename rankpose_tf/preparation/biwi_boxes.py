@@ -21,13 +21,13 @@ head       a square of 150 mm around the head's centre from pose.txt, projected 
 import csv
 import functools
 import hashlib
-import importlib.util
 import math
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection
 from rankpose_tf.preparation import sources
@@ -164,11 +164,7 @@ def require_mtcnn():
     Raises:
       RankPoseError: if mtcnn is not installed.
     """
-    if importlib.util.find_spec("mtcnn") is None:
-        raise RankPoseError(
-            f"boxes: --boxes={MTCNN} needs the package mtcnn, which is not installed; install it "
-            'with pip install "rankpose_tf[detect]", or pass a list of frames'
-        )
+    extras.find("mtcnn", "detect", "boxes", "pass a list of frames")
 
 
 def from_mtcnn(content):

@@ -19,12 +19,12 @@ import re
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.preparation import sources
 
 SUFFIXES = (".csv", ".jsonl")
-_ANGLES = ("yaw", "pitch", "roll")
-_REQUIRED = ("image", "identity", *_ANGLES)
+_REQUIRED = ("image", "identity", *ANGLES)
 _EDGES = ("left", "top", "right", "bottom")
 # Side of the square crop over the longer side of the box: the authors' tests, and our default.
 _CROP_SCALE = 1.4
@@ -118,9 +118,9 @@ def _parse_row(row):
     image, identity = _text(row, "image"), _text(row, "identity")
     if not image:
         raise sources.SkippedView(sources.MISSING_PICTURE)
-    if not identity or not all(_text(row, name) for name in _ANGLES):
+    if not identity or not all(_text(row, name) for name in ANGLES):
         raise sources.SkippedView(sources.MISSING_LABEL)
-    degrees = _numbers([row[name] for name in _ANGLES], sources.CORRUPT_LABEL)
+    degrees = _numbers([row[name] for name in ANGLES], sources.CORRUPT_LABEL)
     pose = sources.checked_pose([math.radians(angle) for angle in degrees])
     return identity, sources.ListedView(image, image, (pose, _parse_box(row)))
 

@@ -15,6 +15,7 @@ from absl import logging
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import sources, tasks
@@ -30,7 +31,6 @@ _BOX_SOURCES = {
     "manifest": "manifest",
     "synthetic": "landmarks",
 }
-_ANGLES = ("yaw", "pitch", "roll")
 
 
 def prepare(
@@ -115,8 +115,6 @@ def _claim(out, plan):
     Raises:
       RankPoseError: if it holds anything else.
     """
-    if out.exists() and not out.is_dir():
-        raise RankPoseError(f"out: {str(out)!r} is a file; pass a folder")
     for record in (out / "dataset.json", out / "progress" / "plan.json"):
         if record.is_file():
             before = records.read_json(record)
@@ -126,10 +124,8 @@ def _claim(out, plan):
                     "other content or options; pass a new folder, or the same source and options"
                 )
             return record.name == "dataset.json"
-    if out.is_dir() and any(path.name != "progress" for path in out.iterdir()):
-        raise RankPoseError(
-            f"out: {str(out)!r} is not empty and holds no data set of ours; pass a new folder"
-        )
+    begun = out.is_dir() and {path.name for path in out.iterdir()} == {"progress"}
+    files.new_folder("out", out, resumed=begun, own="data set of ours")
     (out / "progress").mkdir(parents=True, exist_ok=True)
     record = {"source": plan.name, "fingerprint": plan.fingerprint}
     files.write_json(out / "progress" / "plan.json", record)
@@ -177,7 +173,7 @@ def _finish(plan, work, out, max_skipped_fraction):
         "skipped": counts,
         "histogram_degrees": {
             angle: {"edges": list(tasks.HISTOGRAM_EDGES), "counts": row.tolist()}
-            for angle, row in zip(_ANGLES, histogram, strict=True)
+            for angle, row in zip(ANGLES, histogram, strict=True)
         },
         "fingerprint": plan.fingerprint,
         "shards": [part["shard"] for part in parts],

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import messages
 from rankpose_tf.serving.client import Client
@@ -42,13 +43,7 @@ class GrpcClient(Client):
 
     def __init__(self, address, credentials=None, **settings):
         super().__init__(address, **settings)
-        try:
-            import grpc
-        except ImportError as error:
-            raise RankPoseError(
-                'client: gRPC needs the package grpcio; pip install "rankpose_tf[serving]", or '
-                "use RestClient"
-            ) from error
+        grpc = extras.load("grpc", "serving", "client", "use RestClient")
         self._failure = grpc.RpcError
         self._messages = messages.messages()
         if credentials is None:

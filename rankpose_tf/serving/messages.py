@@ -9,7 +9,7 @@ tests/serving/test_messages.py compares each with the official one.
 import functools
 import types
 
-from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core import extras
 
 _TENSORS = {
     "DataType": (
@@ -85,13 +85,9 @@ def messages():
     Raises:
       RankPoseError: if the package protobuf is not installed.
     """
-    try:
-        from google.protobuf import any_pb2, descriptor_pool, message_factory, wrappers_pb2
-    except ImportError as error:
-        raise RankPoseError(
-            'client: gRPC needs the package protobuf; pip install "rankpose_tf[serving]", or use '
-            "RestClient"
-        ) from error
+    extras.load("google.protobuf", "serving", "client", "use RestClient")
+    from google.protobuf import any_pb2, descriptor_pool, message_factory, wrappers_pb2
+
     # A pool of its own: the official classes may live in the same process.
     pool = descriptor_pool.DescriptorPool()
     for known in (any_pb2, wrappers_pb2):

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from scipy import stats
 
-METRICS = ("yaw", "pitch", "roll", "mean", "held_out_mean", "held_out_ordered")
+from rankpose_tf.evaluation import metrics
+
+METRICS = (*metrics.COLUMNS, "held_out_mean", "held_out_ordered")
 # Those that comparisons are made of, each with the sign of an improvement.
 COMPARED = {"mean": -1, "held_out_mean": -1, "held_out_ordered": 1}
 _CONFIDENCE = 0.95

@@ -14,10 +14,11 @@ import pathlib
 from absl import logging
 
 import rankpose_tf
-from rankpose_tf.core import files
+from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import plots
+from rankpose_tf.evaluation.metrics import COLUMNS
 from rankpose_tf.studies import ablation_runs, ablation_statistics
 
 TITLES = {
@@ -58,8 +59,8 @@ PAPER = {
         "table3_ranking_arccos": (3.59, 4.77, 2.76, 3.71),
     },
 }
-_ANGLES = ("yaw", "pitch", "roll", "mean")
-_HEADER = ("cell", "runs", *_ANGLES, "the paper's", "held-out MAE", "held-out pairs in order, %")
+_HELD_OUT = ("held-out MAE", "held-out pairs in order, %")
+_HEADER = ("cell", "runs", *COLUMNS, "the paper's", *_HELD_OUT)
 _NOT_RUN = "not run"
 
 
@@ -134,7 +135,7 @@ def _figures(one, eval_data):
     path = ablation_runs.evaluation_folder(one, eval_data) / "evaluation.json"
     tested = json.loads(path.read_text(encoding="utf-8"))
     trained = json.loads((one.workdir / "result.json").read_text(encoding="utf-8"))
-    figures = {angle: tested["mae"][angle] for angle in _ANGLES}
+    figures = {angle: tested["mae"][angle] for angle in COLUMNS}
     figures["held_out_mean"] = trained["best"].get("val_mae")
     figures["held_out_ordered"] = trained["best"].get("val_ordered")
     figures |= {"best_epoch": trained["best_epoch"], "training_seconds": trained["seconds"]}
@@ -158,7 +159,7 @@ def _cell(name, runs, paper):
         "title": TITLES.get(name, name),
         "runs": {str(seed): run for seed, run in runs.items()},
         "summary": summary,
-        "paper": paper and dict(zip(_ANGLES, paper, strict=True)),
+        "paper": paper and dict(zip(COLUMNS, paper, strict=True)),
     }
 
 
@@ -176,14 +177,13 @@ def markdown(result):
     Args:
       result: from `summarise`.
     """
-    rows = [_HEADER, ("---",) * len(_HEADER), *_rows(result)]
-    lines = [_caption(result), "", *map(_row, rows), "", _NOTE, ""]
     names = ("claim", "seeds", f"MAE, {result['set']}", "held-out MAE", "held-out pairs in order")
-    lines += [_row(names), _row(("---",) * len(names))]
+    comparisons = []
     for comparison in result["comparisons"]:
         cells = [_difference(comparison[metric], metric) for metric in ablation_statistics.COMPARED]
-        lines.append(_row((comparison["claim"], comparison["mean"]["n"], *cells)))
-    return "\n".join(lines) + "\n"
+        comparisons.append((comparison["claim"], comparison["mean"]["n"], *cells))
+    parts = (_caption(result), tables.markdown(_HEADER, _rows(result)), _NOTE)
+    return "\n\n".join((*parts, tables.markdown(names, comparisons))) + "\n"
 
 
 _NOTE = """\
@@ -209,16 +209,12 @@ def _rows(result):
     """Text cells under `_HEADER`, a row a cell of the ablation."""
     for cell in result["cells"].values():
         summary = cell["summary"]
-        angles = [_plus_minus(summary[angle]) for angle in _ANGLES]
+        angles = [_plus_minus(summary[angle]) for angle in COLUMNS]
         paper = cell["paper"]
-        paper = " / ".join(f"{paper[angle]:.2f}" for angle in _ANGLES) if paper else "-"
+        paper = " / ".join(f"{paper[angle]:.2f}" for angle in COLUMNS) if paper else "-"
         held_out = _plus_minus(summary["held_out_mean"])
         ordered = _plus_minus(summary["held_out_ordered"], 100)
         yield (cell["title"], len(cell["runs"]), *angles, paper, held_out, ordered)
-
-
-def _row(cells):
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _plus_minus(summary, factor=1):
@@ -249,11 +245,11 @@ def comma_separated(result):
     writer = csv.writer(text, lineterminator="\n")
     metrics = ablation_statistics.METRICS
     columns = [f"{metric}_{part}" for metric in metrics for part in ("mean", "deviation")]
-    writer.writerow(["cell", "title", "runs", *columns, *(f"paper_{a}" for a in _ANGLES)])
+    writer.writerow(["cell", "title", "runs", *columns, *(f"paper_{a}" for a in COLUMNS)])
     for name, cell in result["cells"].items():
         numbers = [cell["summary"][m][part] for m in metrics for part in ("mean", "deviation")]
         paper = cell["paper"] or {}
-        row = [*numbers, *(paper.get(angle) for angle in _ANGLES)]
+        row = [*numbers, *(paper.get(angle) for angle in COLUMNS)]
         cells = ["" if number is None else f"{number:.4f}" for number in row]
         writer.writerow([name, cell["title"], len(cell["runs"]), *cells])
     return text.getvalue()

@@ -10,6 +10,7 @@ import functools
 import cv2
 import numpy as np
 
+from rankpose_tf.core import tables
 from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
@@ -105,8 +106,6 @@ def measure(model, data):
 
 def table(found):
     """Markdown of what `measure` gives."""
-    lines = ["| crops | yaw | pitch | roll | mean |", "|---|---|---|---|---|"]
-    for title, mae in found.items():
-        figures = " | ".join(f"{mae[angle]:.2f}" for angle in metrics.ANGLES)
-        lines.append(f"| {title} | {figures} | {mae['mean']:.2f} |")
-    return "\n".join(lines) + "\n"
+    columns = metrics.COLUMNS
+    rows = [(title, *(f"{mae[name]:.2f}" for name in columns)) for title, mae in found.items()]
+    return tables.markdown(("crops", *columns), rows) + "\n"

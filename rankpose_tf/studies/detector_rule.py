@@ -201,9 +201,7 @@ def measure(detector, data, model):
 
 
 def _named(errors):
-    names = (*metrics.ANGLES, "mean")
-    errors = (*errors, errors.mean())
-    return {name: round(float(e), 3) for name, e in zip(names, errors, strict=True)}
+    return metrics.by_column(np.round((*errors, errors.mean()), 3))
 
 
 def test_pictures(data):

@@ -5,13 +5,12 @@ see the same pictures of one set, cut alike. Angles are degrees; yaw, pitch, rol
 """
 
 import json
-import os
 import pathlib
 
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf.core import files
+from rankpose_tf.core import files, pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
@@ -171,24 +170,11 @@ def cumulative_error(*, models, data, out, crop_scale=None, filter_angles=True, 
 
 def _new_file(out):
     """The path, if a figure can be written there and drawn at all."""
-    out = pathlib.Path(out)
-    if out.suffix != ".png":
-        raise RankPoseError(f"out: expected a file that ends in .png, received {str(out)!r}")
-    for path in (out, out.with_suffix(".json")):
-        if path.exists():
-            raise RankPoseError(
-                f"out: there is {str(path)!r} already, and nothing is overwritten; remove it, or "
-                "pass a new file"
-            )
     plots.require_matplotlib()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RankPoseError(
-            f"out: can't make the folder {str(out.parent)!r} ({error.strerror}); pass another file"
-        ) from error
-    if not os.access(out.parent, os.W_OK):
-        raise RankPoseError(f"out: can't write to {str(out.parent)!r}; pass another file")
+    out = pathlib.Path(out)
+    files.new_folder("out", out.parent, resumed=True).mkdir(parents=True, exist_ok=True)
+    files.new_file("out", out, (".png",))
+    files.new_file("out", out.with_suffix(".json"))
     return out
 
 
@@ -214,14 +200,14 @@ def _angles_of_file(path, folder, filter_angles):
 
 
 def _angles(degrees):
-    return {angle: round(float(d), 2) for angle, d in zip(metrics.ANGLES, degrees, strict=True)}
+    return {angle: round(float(d), 2) for angle, d in zip(pose.ANGLES, degrees, strict=True)}
 
 
 def _shares(errors, limit):
     """Dict of angle -> share of the pictures with an error of at most 0, 1, ... `limit` degrees."""
     return {
         angle: [round(float((errors[:, k] <= d).mean()), 4) for d in range(limit + 1)]
-        for k, angle in enumerate((*metrics.ANGLES, "mean"))
+        for k, angle in enumerate(metrics.COLUMNS)
     }
 
 

@@ -6,10 +6,11 @@ of such a pair are nearly equal, a small error turns them round, and a picture h
 
 import numpy as np
 
+from rankpose_tf.core import tables
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import pairs, records
 from rankpose_tf.models import saving
-from rankpose_tf.training import losses
 
 # Differences of two labels, degrees.
 EDGES = (0, 2, 5, 10, 20, 360)
@@ -85,7 +86,7 @@ def summarise(true, predicted):
         "ordered": _share(right & differs, differs),
         "by_angle": {
             angle: _share((right & differs)[:, column], differs[:, column])
-            for column, angle in enumerate(losses.ANGLES)
+            for column, angle in enumerate(ANGLES)
         },
         "by_difference": rows,
     }
@@ -101,17 +102,15 @@ def table(found):
     Args:
       found: from `measure`.
     """
-    lines = [
-        "| labels apart, degrees | share of all, % | share of the wrong order, % | in order, % |",
-        "|---|---|---|---|",
-    ]
+    header = ("labels apart, degrees", "share of all, %", "share of the wrong order, %")
+    rows = []
     for row in found["by_difference"]:
         apart = f"{row['from']} to {row['to']}" if row["to"] < 360 else f"{row['from']} and over"
         cells = (row["share"], row["share_of_wrong"], row["ordered"])
-        lines.append(f"| {apart} | {' | '.join(map(_percent, cells))} |")
+        rows.append((apart, *map(_percent, cells)))
     angles = (f"{angle} {_percent(share)}" for angle, share in found["by_angle"].items())
-    lines += ["", f"In order: {_percent(found['ordered'])}% ({', '.join(angles)})."]
-    return "\n".join(lines) + "\n"
+    summary = f"In order: {_percent(found['ordered'])}% ({', '.join(angles)})."
+    return f"{tables.markdown((*header, 'in order, %'), rows)}\n\n{summary}\n"
 
 
 def _percent(share):

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from rankpose_tf.core import pose
+from rankpose_tf.core import pose, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import metrics, protocols
@@ -183,16 +183,11 @@ def table(rows, model):
       model: what the model is called.
     """
     ours = rows[0][2][-1]
-    lines = [
-        f"Model `{model}`: {ours:.2f}.",
-        "",
-        "| What | | Images | Yaw | Pitch | Roll | Mean | Against ours |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    header = ("What", "", "Images", "Yaw", "Pitch", "Roll", "Mean", "Against ours")
+    lines = []
     for group, title, (images, *angles, mean) in rows:
         cells = ["-" if angle is None else f"{angle:.2f}" for angle in angles]
         # The angle of one turn is no MAE of three.
         against = "-" if angles[0] is None else f"{mean - ours:+.2f}"
-        row = (group, title, str(images), *cells, f"{mean:.2f}", against)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
-    return "\n".join(lines) + "\n"
+        lines.append((group, title, images, *cells, f"{mean:.2f}", against))
+    return f"Model `{model}`: {ours:.2f}.\n\n{tables.markdown(header, lines)}\n"

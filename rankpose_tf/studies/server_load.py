@@ -16,6 +16,7 @@ import time
 import numpy as np
 from absl import logging
 
+from rankpose_tf.core import tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 
@@ -84,19 +85,14 @@ def measure(
 
 def table(rows):
     """The rows as text for a terminal."""
-    lines = [
-        f"{'server':<16}{'pictures':>9}{'clients':>8}{'requests':>10}"
-        f"{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'pictures/s':>12}  errors"
-    ]
+    titles = ("server", "pictures", "clients", "requests", "p50 ms", "p95 ms", "p99 ms")
+    lines = []
     for row in rows:
-        latencies = (row.p50, row.p95, row.p99)
-        shown = "".join(f"{'-' if value is None else f'{value:.1f}':>9}" for value in latencies)
+        latencies = ("-" if ms is None else f"{ms:.1f}" for ms in (row.p50, row.p95, row.p99))
         errors = ", ".join(f"{count} {status}" for status, count in row.errors.items())
-        lines.append(
-            f"{row.server:<16}{row.pictures_per_request:>9}{row.clients:>8}{row.requests:>10}"
-            f"{shown}{row.pictures_per_second:>12.1f}  {errors or 0}"
-        )
-    return "\n".join(lines)
+        load = (row.server, row.pictures_per_request, row.clients, row.requests)
+        lines.append((*load, *latencies, f"{row.pictures_per_second:.1f}", errors or 0))
+    return tables.aligned((*titles, "pictures/s", "errors"), lines)
 
 
 def _client(address, deadline, joined):

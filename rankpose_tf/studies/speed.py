@@ -11,7 +11,7 @@ import time
 import cv2
 import numpy as np
 
-from rankpose_tf.core import pictures
+from rankpose_tf.core import pictures, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.inference import detection
@@ -197,13 +197,11 @@ def _write_film(path, picture):
 
 def table(found):
     """The figures as text for a terminal."""
-    lines = [f"{'one picture, milliseconds':<28}{'predict':>10}{'network':>10}{'overhead':>10}"]
-    for name, row in found["overhead"].items():
-        lines.append(
-            f"{name:<28}" + "".join(f"{row[k]:>10.2f}" for k in ("predict", "network", "overhead"))
-        )
+    columns = ("predict", "network", "overhead")
+    rows = [(n, *(f"{row[k]:.2f}" for k in columns)) for n, row in found["overhead"].items()]
     crops, film_ = found["folder"], found["video"]
-    lines += [
+    lines = [
+        tables.aligned(("one picture, milliseconds", *columns), rows),
         "",
         f"folder of {crops['pictures']} crops: {crops['run']:.0f} pictures a second, "
         f"{crops['share']:.0%} of reading and network alone, overlapped "

@@ -45,20 +45,6 @@ def averaged_weights(siamese):
         swap.on_test_end()
 
 
-class StopOnNotFinite(keras.callbacks.Callback):
-    """Ends the run at the first loss that is NaN or infinite, before it reaches a checkpoint.
-
-    Raises:
-      FloatingPointError: with the step; the last good checkpoint stays where it is.
-    """
-
-    def on_train_batch_end(self, batch, logs=None):
-        loss = float((logs or {}).get("loss", 0.0))
-        if not math.isfinite(loss):
-            step = int(self.model.optimizer.iterations)
-            raise FloatingPointError(f"the loss became {loss} at step {step}")
-
-
 class SaveLast(keras.callbacks.Callback):
     """Writes last.keras, the state to resume from, every epoch and every `steps` steps."""
 
@@ -137,21 +123,37 @@ def read_history(path):
         ]
 
 
+def of_last_stage(rows, last_stage):
+    """Rows that are validated alike: those after `last_stage` epochs, if there are any yet."""
+    return [row for row in rows if row["epoch"] > last_stage] or rows
+
+
 class SaveBest(keras.callbacks.Callback):
     """Writes best.keras, the single-image model with the least MAE on held-out identities.
 
     With averaged weights, it is those that are validated and written. Where no identity is held
     out, there is nothing to choose by, and the last epoch is kept.
+
+    Args:
+      workdir: where to.
+      description: what `save_model` writes beside the weights.
+      rows: of history.csv, those of a resumed run.
+      last_stage: epochs before the run's last stage, which is validated on other views: the
+        model of any of its epochs replaces those from before.
     """
 
-    def __init__(self, workdir, description, rows):
+    def __init__(self, workdir, description, rows, last_stage=0):
         super().__init__()
         self.path = pathlib.Path(workdir) / "best.keras"
         self.description = description
-        self.best = min((row.get(MONITORED, math.inf) for row in rows), default=math.inf)
+        self.last_stage = last_stage
+        stage = of_last_stage(rows, last_stage)
+        self.best = min((row.get(MONITORED, math.inf) for row in stage), default=math.inf)
 
     def on_epoch_end(self, epoch, logs=None):
         value = float((logs or {}).get(MONITORED, -math.inf))
+        if self.last_stage and epoch == self.last_stage:
+            self.best = math.inf
         if value > self.best:
             return
         self.best = value

@@ -24,8 +24,7 @@ def claim_workdir(workdir, settings):
     workdir = pathlib.Path(workdir)
     record = workdir / "flags.cfg"
     lines = [f"--{name}={value}" for name, value in sorted(settings.items())]
-    if workdir.exists() and not workdir.is_dir():
-        raise RankPoseError(f"workdir: {str(workdir)!r} is a file; pass a folder")
+    files.new_folder("workdir", workdir, resumed=record.is_file(), own="training run")
     if record.is_file() and (workdir / "last.keras").is_file():
         before = record.read_text(encoding="utf-8").splitlines()
         differing = sorted(set(before) ^ set(lines))
@@ -34,10 +33,6 @@ def claim_workdir(workdir, settings):
                 f"workdir: {str(workdir)!r} holds a run with other flags ({' '.join(differing)}); "
                 "pass the same flags to go on with it, or another --workdir"
             )
-    elif workdir.is_dir() and any(workdir.iterdir()) and not record.is_file():
-        raise RankPoseError(
-            f"workdir: {str(workdir)!r} is not empty and holds no training run; pass a new folder"
-        )
     else:
         # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
         workdir.mkdir(parents=True, exist_ok=True)

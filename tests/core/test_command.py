@@ -1,12 +1,9 @@
-"""How command lines fail, and files that are whole or absent."""
+"""How command lines fail."""
 
-import json
 import subprocess
 import sys
 
 import pytest
-
-from rankpose_tf.core import files
 
 
 def run(body, *arguments, commands=()):
@@ -56,15 +53,3 @@ def test_a_stray_argument_after_a_command_is_refused():
 def test_importing_the_package_does_not_import_tensorflow():
     code = "import sys, rankpose_tf; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
-    path = tmp_path / "result.json"
-    files.write_json(path, {"mae": 5.0})
-    with pytest.raises(ValueError):
-        files.write_json(path, {"mae": float("nan")})
-    with pytest.raises(RuntimeError), files.replaced(path) as beside:
-        beside.write_text("half")
-        raise RuntimeError
-    assert json.loads(path.read_text()) == {"mae": 5.0}
-    assert list(tmp_path.iterdir()) == [path]

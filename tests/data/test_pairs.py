@@ -147,47 +147,6 @@ def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_
     assert sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, False)) == 6 * 3
 
 
-@pytest.mark.parametrize("limit", [20.0, 45.0])
-def test_a_yaw_limit_leaves_views_out_of_pairs_and_the_count_agrees(prepared, table, limit):
-    threshold = pairs.held_out_threshold(table, 4)
-    count = pairs.count_identities_within_yaw(prepared, threshold, True, limit)
-    rows = poses_of(prepared)
-    hashes = {row["identity"].encode(): pairs._group_hash(row["group"]) for row in table}
-    usable = {
-        name: [pose for pose in poses if abs(np.degrees(pose[0])) <= limit]
-        for name, poses in rows.items()
-        if hashes[name] > threshold
-    }
-    usable = {name: poses for name, poses in usable.items() if len(poses) >= 2}
-    assert 2 <= count == len(usable) < 20
-    owner = {pose: name for name, poses in usable.items() for pose in poses}
-    dataset = pairs.training_pairs(
-        prepared, input_size=32, batch_size=1, threshold=threshold, round_length=count,
-        yaw_limit=limit,
-    )
-    drawn = [pose.numpy()[0] for _, pose in dataset.take(2 * count)]
-    assert {owner[tuple(pair[0])] for pair in drawn[:count]} == set(usable)
-    assert {owner[tuple(pair[1])] for pair in drawn[count:]} == set(usable)
-
-
-def test_a_stream_with_a_yaw_limit_goes_on_exactly_from_a_later_step(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
-    options = {
-        "input_size": 32, "batch_size": 3, "threshold": threshold, "yaw_limit": 45.0,
-        "round_length": pairs.count_identities_within_yaw(prepared, threshold, True, 45.0),
-    }
-    whole = pairs.training_pairs(prepared, **options).skip(9).take(2)
-    later = pairs.training_pairs(prepared, start_step=9, **options).take(2)
-    for one, other in zip(whole, later, strict=True):
-        np.testing.assert_array_equal(one[1], other[1])
-
-
-def test_a_yaw_limit_of_180_degrees_counts_as_the_table_does(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
-    found = pairs.count_identities_within_yaw(prepared, threshold, True, 180.0)
-    assert found == pairs.count_training_identities(table, threshold, True)
-
-
 def test_views_of_held_out_identities_are_those_of_validation(prepared, table):
     threshold = pairs.held_out_threshold(table, 4)
     batches = list(pairs.views(prepared, 32, 1.4, 3, True, threshold))
@@ -252,7 +211,7 @@ def test_the_crop_scale_is_one_for_both_views_of_a_pair():
 def few_stream(directory, table, steps, count, **arguments):
     """`stream` over `count` training identities, 4 held out."""
     threshold = pairs.held_out_threshold(table, 4)
-    chosen = pairs.choose_identities(directory, threshold, True, 180.0, count)
+    chosen = pairs.choose_identities(directory, threshold, True, count)
     return stream(directory, table, steps, chosen=chosen, round_length=count, **arguments)
 
 
@@ -265,7 +224,7 @@ def test_few_training_identities_are_part_of_more_and_none_is_held_out(prepared,
     groups = {row["identity"]: row["group"] for row in table}
     chosen = {}
     for count in (2, 5, 19, 20):
-        found = pairs.choose_identities(prepared, threshold, True, 180.0, count)
+        found = pairs.choose_identities(prepared, threshold, True, count)
         names = [records.parse_identity(record)["identity"].numpy().decode() for record in found]
         chosen[count] = set(names)
         assert len(chosen[count]) == count
@@ -283,21 +242,10 @@ def test_few_training_identities_each_train_once_a_round(prepared, table):
     assert all(one == other for one, other in pairs_of_one)
 
 
-def test_few_training_identities_have_usable_views_under_a_yaw_limit(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
-    available = pairs.count_identities_within_yaw(prepared, threshold, True, 45.0)
-    found = pairs.choose_identities(prepared, threshold, True, 45.0, available)
-    for record in found:
-        yaw = np.degrees(records.parse_identity(record)["poses"].numpy()[:, 0])
-        assert (np.abs(yaw) <= 45).sum() >= 2
-    with pytest.raises(RankPoseError, match=f"at most {available}, .*received {available + 1}"):
-        pairs.choose_identities(prepared, threshold, True, 45.0, available + 1)
-
-
 def test_asking_for_more_training_identities_than_there_are_says_how_many(prepared, table):
     threshold = pairs.held_out_threshold(table, 4)
     with pytest.raises(RankPoseError, match="training_identities: expected at most 20.*21; 0 is"):
-        pairs.choose_identities(prepared, threshold, True, 180.0, 21)
+        pairs.choose_identities(prepared, threshold, True, 21)
 
 
 def test_holding_out_too_many_identities_is_an_error(table):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 
@@ -70,7 +71,7 @@ def test_a_shard_that_fails_leaves_no_file(tmp_path):
 
 
 def test_a_pose_is_within_the_limit_if_all_three_angles_are():
-    limit = np.radians(records.ANGLE_LIMIT_DEGREES)
+    limit = np.radians(pose.LIMIT_DEGREES)
     poses = np.array(
         [[0, 0, 0], [limit - 1e-4, -limit + 1e-4, 0]]
         + [list(sign * (limit + 1e-4) * np.eye(3)[axis]) for axis in range(3) for sign in (-1, 1)],

@@ -1,7 +1,6 @@
-"""The compact tower's features and the two numbers that shape it."""
+"""The compact tower's features and the number that shapes it."""
 
 import keras
-import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
@@ -23,7 +22,7 @@ def test_the_default_shape_is_the_one_that_saved_models_have():
     assert network.output_shape == (None, 192)
     widths = [network.get_layer(f"stage{i}_block1_1").filters for i in (1, 2, 3)]
     assert widths == [32, 64, 128]
-    one, other = network.weights, features(64, width=1.0, depth=0).weights
+    one, other = network.weights, features(64, width=1.0).weights
     assert [w.path for w in one] == [w.path for w in other]
     assert [w.shape for w in one] == [w.shape for w in other]
 
@@ -39,25 +38,11 @@ def test_width_multiplies_every_layer_in_whole_eights(width):
     assert scaled.output_shape[-1] == scaled.get_layer("expand").filters
 
 
-def test_depth_adds_blocks_to_every_stage_and_keeps_the_maps_size():
-    deep = features(depth=2)
-    blocks = [
-        sum(layer.name.startswith(f"stage{i}_") and layer.name.endswith("_add")
-            for layer in deep.layers)
-        for i in (1, 2, 3)
-    ]
-    assert blocks == [1 + 2, 2 + 2, 2 + 2]
-    assert deep.get_layer("expand").output.shape[1:3] == (32 // 16, 32 // 16)
-    assert np.isfinite(deep(np.zeros((1, 32, 32, 3), np.float32))).all()
-
-
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
         ({"width": 0.0}, "compact_width: expected a number above 0, received 0.0"),
         ({"width": float("nan")}, "compact_width: expected"),
-        ({"depth": -1}, "compact_depth: expected a whole number from 0, received -1"),
-        ({"depth": 0.5}, "compact_depth: expected"),
     ],
 )
 def test_a_wrong_shape_is_named(shape, message):

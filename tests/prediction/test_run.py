@@ -239,7 +239,7 @@ def test_no_thread_is_left_by_an_interrupt(tmp_path):
         ({"out": "old.csv"}, "out: 'old.csv' exists already"),
         ({"out": "poses.csv", "contact_sheet": "old.png"}, "contact_sheet: .* exists already"),
         ({"out": "poses.csv", "draw": "axes", "draw_dir": "full"}, "draw_dir: .* is not empty"),
-        ({"out": "poses.csv", "draw": "axes", "draw_dir": "old.csv"}, "draw_dir: .* no folder"),
+        ({"out": "poses.csv", "draw": "axes", "draw_dir": "old.csv"}, "draw_dir: .* is a file"),
         ({"draw_dir": "drawn", "draw": "axes", "contact_sheet": "s.png"}, "contact_sheet: is made"),
     ],
 )

@@ -194,3 +194,20 @@ def test_what_is_not_a_pose_or_a_time_is_named():
         RotationSmoother().filter([1.0, 2.0], 0.0)
     with pytest.raises(RankPoseError, match="time: expected seconds, received nan"):
         RotationSmoother().filter([1.0, 2.0, 3.0], float("nan"))
+
+
+def test_two_steps_of_a_turn_are_those_of_the_equations_by_hand():
+    """About one axis rotations are numbers, and the filter is the paper's on these."""
+    seconds, minimum, beta, derivative = 0.1, 0.5, 0.04, 1.0
+    measured = [10.0, 16.0, 13.0]
+    found = smoothed([[angle, 0.0, 0.0] for angle in measured], [0.0, seconds, 2 * seconds])
+
+    def alpha(cutoff):
+        return 1 / (1 + 1 / (2 * np.pi * cutoff * seconds))
+
+    first_speed = alpha(derivative) * (16.0 - 10.0) / seconds
+    first = 10.0 + alpha(minimum + beta * first_speed) * (16.0 - 10.0)
+    speed = first_speed + alpha(derivative) * ((13.0 - 16.0) / seconds - first_speed)
+    second = first + alpha(minimum + beta * abs(speed)) * (13.0 - first)
+    np.testing.assert_allclose(found[:, 0], [10.0, first, second], atol=1e-12)
+    np.testing.assert_allclose(found[:, 1:], 0.0, atol=1e-12)

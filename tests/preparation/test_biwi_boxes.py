@@ -1,5 +1,7 @@
 """Boxes of BIWI: the published list, MTCNN run here, and the labelled head centre."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
@@ -89,7 +91,7 @@ def test_frames_without_a_face_are_counted_but_no_damage(tmp_path):
 
 def test_mtcnn_is_asked_for_before_any_file_is_begun(tmp_path, monkeypatch):
     made_up.frame(tmp_path / "a", "01/frame_00003")
-    monkeypatch.setattr(biwi_boxes.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RankPoseError, match=r"rankpose_tf\[detect\]"):
         made_up.prepare(tmp_path / "a", tmp_path / "out", boxes="mtcnn")
     assert not (tmp_path / "out").exists()

@@ -187,12 +187,12 @@ def test_rendered_heads_need_no_data(monkeypatch):
 def test_nothing_is_overwritten_and_the_file_is_a_png(two_models, tmp_path):
     (tmp_path / "figure.json").write_text("kept")
     settings = {"models": two_models, "data": tmp_path}
-    with pytest.raises(RankPoseError, match="out: there is .*figure.json.* already"):
+    with pytest.raises(RankPoseError, match="out: .*figure.json' exists already"):
         figures.variances(**settings, out=tmp_path / "figure.png")
     with pytest.raises(RankPoseError, match=r"out: .* ends in .png, received .*figure.pdf"):
         figures.variances(**settings, out=tmp_path / "figure.pdf")
     (tmp_path / "file").write_text("")
-    with pytest.raises(RankPoseError, match="out: can't make the folder .*file"):
+    with pytest.raises(RankPoseError, match="out: .*file' is a file"):
         figures.variances(**settings, out=tmp_path / "file" / "figure.png")
 
 

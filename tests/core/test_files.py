@@ -1,0 +1,53 @@
+"""Files that are whole or absent, and what is refused before the work that would fill them."""
+
+import json
+
+import pytest
+
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "result.json"
+    files.write_json(path, {"mae": 5.0})
+    with pytest.raises(ValueError):
+        files.write_json(path, {"mae": float("nan")})
+    with pytest.raises(RuntimeError), files.replaced(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert json.loads(path.read_text()) == {"mae": 5.0}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_file_needs_a_free_name_a_folder_and_an_ending(tmp_path):
+    assert files.new_file("out", str(tmp_path / "a.csv")) == tmp_path / "a.csv"
+    (tmp_path / "a.csv").write_text("kept")
+    with pytest.raises(RankPoseError, match="^out: .*a.csv' exists already; pass another name"):
+        files.new_file("out", tmp_path / "a.csv", advice="pass another name")
+    with pytest.raises(RankPoseError, match="^out: .*a.csv' lies in a folder that does not exist"):
+        files.new_file("out", tmp_path / "absent" / "a.csv", resumed=True)
+    with pytest.raises(RankPoseError, match="^out: .* ends in .png or .jpg, received .*a.csv'"):
+        files.new_file("out", tmp_path / "a.csv", (".png", ".jpg"), resumed=True)
+    assert files.new_file("out", tmp_path / "a.csv", (".csv",), resumed=True).read_text() == "kept"
+
+
+def test_a_new_folder_is_absent_or_empty_or_gone_on_with(tmp_path):
+    assert files.new_folder("out", str(tmp_path)) == tmp_path
+    assert not files.new_folder("out", tmp_path / "deep" / "down").parent.exists()
+    (tmp_path / "mine").write_text("kept")
+    with pytest.raises(RankPoseError, match="^out: .* is not empty and nothing is overwritten; "):
+        files.new_folder("out", tmp_path)
+    with pytest.raises(RankPoseError, match="^out: .* is not empty and holds no run; pass a new"):
+        files.new_folder("out", tmp_path, own="run")
+    assert files.new_folder("out", tmp_path, resumed=True) == tmp_path
+    for inside in (tmp_path / "mine", tmp_path / "mine" / "deep"):
+        with pytest.raises(RankPoseError, match="^out: .*mine' is a file; pass a new folder"):
+            files.new_folder("out", inside, resumed=True)
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
+    # Permissions can't be taken from root, who may run the tests.
+    monkeypatch.setattr(files.os, "access", lambda path, mode: False)
+    with pytest.raises(RankPoseError, match="^workdir: can't write to .*; pass .* --workdir"):
+        files.new_folder("workdir", tmp_path / "absent")
