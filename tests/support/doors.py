@@ -45,6 +45,32 @@ def run_door(door, *arguments, cwd=None, stdin=""):
     return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
 
 
+def run_line(line):
+    """`run_door` of a line that starts a process of its own: Python, -m, module, arguments."""
+    python, option, module, *arguments = line
+    assert (python, option) == (sys.executable, "-m")
+    return run_door(module.removeprefix("rankpose_tf."), *arguments)
+
+
+def given_flags(door, *arguments):
+    """What a command line gives a door's flags.
+
+    Returns:
+      Dict of name -> (value, default) of the flags that were given.
+    """
+    given = {}
+
+    def look(main):
+        app.parse_flags_with_usage(sys.argv)
+        own = flags.FLAGS.flags_by_module_dict()[sys.argv[0]]
+        given.update((flag.name, (flag.value, flag.default)) for flag in own if flag.present)
+
+    with mock.patch.object(sys, "argv", [door, *arguments]), mock.patch.object(app, "run", look):
+        code = _exit_code(door, sys.stderr)
+    assert code == 0
+    return given
+
+
 def _run(main):
     """`app.run` without what it does once a process: names, handlers of faults and logs."""
     logging.set_verbosity(logging.INFO)
