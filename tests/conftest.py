@@ -37,7 +37,21 @@ def table(prepared):
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory):
-    """Workdir with an untrained compact model of 32 px whose answers depend on its input.
+    """Workdir with an untrained compact model of 32 px whose answers depend on its input."""
+    return write_untrained(tmp_path_factory.mktemp("small_model"))
+
+
+@pytest.fixture(scope="session")
+def one_block_model(tmp_path_factory):
+    """`small_model` with one block: quick to export, where it is no matter what is exported."""
+    from tests.support.one_block import one_block_towers
+
+    with one_block_towers():
+        return write_untrained(tmp_path_factory.mktemp("one_block_model"))
+
+
+def write_untrained(workdir):
+    """Fills `workdir` as `small_model` says, and returns it.
 
     Batch normalisation has statistics of its own, so that whoever forgets it is found out.
     """
@@ -57,7 +71,6 @@ def small_model(tmp_path_factory):
         }.get(weight.name, (None, None))
         if low is not None:
             weight.assign(generator.uniform(low, high, weight.shape))
-    workdir = tmp_path_factory.mktemp("small_model")
     description = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4,
                    "training_set": "none", "rankpose_tf": "test"}
     saving.save_model(tower, workdir / "best.keras", description)

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import save_model
 from rankpose_tf.models.towers import build_tower
+from tests.support.doors import run_door
 
 # Degrees: identity -> views; "b" has one over the limit of 99 degrees.
 POSES = {
@@ -331,19 +331,14 @@ def test_table_shows_the_protocol_the_counts_and_every_angle(data, workdir, cons
     assert mae.split()[1:] == [f"{result['mae'][a]:.2f}" for a in metrics.COLUMNS]
 
 
-def _command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "rankpose_tf.evaluate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=pathlib.Path(__file__).resolve().parents[2],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-
-
+@pytest.mark.end_to_end
 def test_command_prints_the_table_and_where_the_result_lies(data, workdir, tmp_path):
     out = tmp_path / "deep" / "result"
-    done = _command(f"--model={workdir}", f"--data={data}", f"--out={out}", "--batch_size=2")
+    done = subprocess.run(
+        [sys.executable, "-m", "rankpose_tf.evaluate", f"--model={workdir}", f"--data={data}",
+         f"--out={out}", "--batch_size=2"],
+        capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].startswith("AFLW2000-3D, square crop 1.25 x landmark box")
     assert done.stdout.splitlines()[-1] == str(out / "evaluation.json")
@@ -352,7 +347,7 @@ def test_command_prints_the_table_and_where_the_result_lies(data, workdir, tmp_p
 
 def test_command_with_plots_leaves_pictures_beside_the_result(data, workdir, tmp_path):
     out = tmp_path / "result"
-    done = _command(f"--model={workdir}", f"--data={data}", f"--out={out}", "--plots")
+    done = run_door("evaluate", f"--model={workdir}", f"--data={data}", f"--out={out}", "--plots")
     assert done.returncode == 0, done.stderr
     pictures = ["cumulative_error.png", "error_by_angle.png", "grid.png"]
     assert _contents(out) == sorted([*pictures, "evaluation.json", "predictions.csv"])
@@ -363,7 +358,8 @@ def test_command_scores_another_systems_angles_without_a_model(data, tmp_path):
     angles = tmp_path / "angles.csv"
     names = [f"{name}_{n}" for name, poses in POSES.items() for n in range(len(poses))]
     angles.write_text("image,yaw,pitch,roll\n" + "".join(f"{name},4,5,6\n" for name in names))
-    done = _command(f"--predictions={angles}", f"--data={data}", "--protocol=rankpose")
+    given = [f"--predictions={angles}", f"--data={data}", "--protocol=rankpose"]
+    done = run_door("evaluate", *given)
     assert done.returncode == 0, done.stderr
     first, *_, last = done.stdout.splitlines()
     assert first == "rankpose: AFLW2000-3D, another system's crops, |angle| <= 99 degrees"
@@ -371,28 +367,25 @@ def test_command_scores_another_systems_angles_without_a_model(data, tmp_path):
 
 
 def test_a_crop_is_refused_beside_predictions(data):
-    done = _command("--predictions=angles.csv", f"--data={data}", "--crop_scale=1.4")
+    given = ["--predictions=angles.csv", f"--data={data}", "--crop_scale=1.4"]
+    done = run_door("evaluate", *given)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: crop_scale: with --predictions no model is run")
 
 
 def test_command_ends_a_mistake_with_one_sentence_and_exit_code_1(data, tmp_path):
-    done = _command(f"--model={tmp_path / 'absent'}", f"--data={data}")
+    done = run_door("evaluate", f"--model={tmp_path / 'absent'}", f"--data={data}")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: model: ") and "absent" in last
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.end_to_end
 def test_beside_the_model_of_the_package_nothing_is_written(prepared, tmp_path):
-    command = [sys.executable, "-m", "rankpose_tf.evaluate", f"--data={prepared}"]
-    refused = subprocess.run(command, capture_output=True, text=True)
+    refused = run_door("evaluate", f"--data={prepared}")
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith("error: out: pass --out=FOLDER")
-    run = subprocess.run(
-        [*command, f"--out={tmp_path / 'test'}"], capture_output=True, text=True, check=True
-    )
-    assert "MAE by true yaw" in run.stdout
+    run = run_door("evaluate", f"--data={prepared}", f"--out={tmp_path / 'test'}")
+    assert run.returncode == 0 and "MAE by true yaw" in run.stdout
     assert (tmp_path / "test" / "evaluation.json").is_file()

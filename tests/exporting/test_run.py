@@ -1,8 +1,8 @@
 """The export command: what it writes, what it compares, and what it refuses."""
 
 import json
-import os
 import pathlib
+import resource
 import subprocess
 import sys
 import zipfile
@@ -16,8 +16,14 @@ from rankpose_tf.data import records, synthetic
 from rankpose_tf.exporting import comparison, savedmodel
 from rankpose_tf.exporting import run as exporting
 from tests.conftest import write_prepared
+from tests.support.doors import run_door
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def small_model(one_block_model):
+    return one_block_model
 
 
 def export(small_model, out, **arguments):
@@ -156,27 +162,23 @@ def test_a_description_of_another_transform_is_refused(small_model, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("limit", [1_000_000, 100_000])
-def test_a_disk_that_fills_up_is_one_sentence_and_leaves_nothing(small_model, tmp_path, limit):
+@pytest.mark.parametrize("limit", [100_000, 10_000])
+def test_a_disk_that_fills_up_is_one_sentence_and_leaves_nothing(
+    small_model, tmp_path, monkeypatch, limit
+):
     """A limit on the size of files stands in for the disk: writing fails halfway, as on one."""
-    program = (
-        "import resource, signal, sys\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from rankpose_tf import export\n"
-        "from rankpose_tf.core import command\n"
-        "from rankpose_tf.exporting import run as exporting\n"
-        "plan = exporting.plan\n"
-        "def full_from_now_on(*arguments):\n"
-        f"    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "    return plan(*arguments)\n"
-        "exporting.plan = full_from_now_on\n"
-        "command.run(export.main)\n"
-    )
+    plan, unlimited = exporting.plan, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full_from_now_on(*arguments):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+        return plan(*arguments)
+
+    monkeypatch.setattr(exporting, "plan", full_from_now_on)
     flags = [f"--model={small_model}", f"--out={tmp_path / 'out'}", "--formats=savedmodel"]
-    run = subprocess.run(
-        [sys.executable, "-c", program, *flags], capture_output=True, text=True, cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    try:
+        run = run_door("export", *flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1].startswith("error: out: can't write to")
     assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.prediction import results
+from tests.support.doors import run_door
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -25,12 +26,10 @@ def rows(path):
     return list(results.read(path))
 
 
-def command(*arguments, model, **options):
-    line = [sys.executable, "-m", "rankpose_tf.predict", f"--model={model}", *arguments]
-    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=200, **options)
+def command(*arguments, model, stdin=""):
+    return run_door("predict", f"--model={model}", *arguments, stdin=stdin)
 
 
-@pytest.mark.end_to_end
 def test_the_command_reads_a_list_and_fails_at_the_end(tmp_path, small_model):
     crops = [save(tmp_path / f"{i}.png", np.full((40, 40, 3), 60 * i, np.uint8)) for i in range(4)]
     listing = "\n".join(map(str, [*crops[:2], tmp_path / "absent.png", *crops[2:]]))
@@ -38,7 +37,7 @@ def test_the_command_reads_a_list_and_fails_at_the_end(tmp_path, small_model):
         *("--input=-", "--crops", f"--out={tmp_path}/poses.csv", "--draw=axes"),
         *(f"--draw_dir={tmp_path}/drawn", f"--contact_sheet={tmp_path}/sheet.jpg"),
         model=small_model,
-        input=listing,
+        stdin=listing,
     )
     assert done.returncode == 1, done.stderr
     assert "4 pictures and 0 frames: 4 faces, 0 without a face, 1 that could" in done.stdout

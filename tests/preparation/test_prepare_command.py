@@ -7,23 +7,16 @@ import pytest
 
 from rankpose_tf.data import records
 from tests.support import made_up_faces as made_up
-
-
-def _run(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "rankpose_tf.prepare", *flags],
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
+from tests.support.doors import run_door
 
 
 @pytest.mark.end_to_end
 def test_it_prepares_shows_a_bar_and_is_quick_and_harmless_the_second_time(tmp_path):
     source, out = made_up.write_300w_lp(tmp_path / "lp"), tmp_path / "out"
     command = (f"--source={source}", f"--out={out}", "--workers=2", "--shards=2")
-    first = _run(*command)
+    first = subprocess.run(
+        [sys.executable, "-m", "rankpose_tf.prepare", *command], capture_output=True, text=True
+    )
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines() == [
         "6 identities, 12 views (12 within 99 degrees), 0 skipped",
@@ -31,7 +24,7 @@ def test_it_prepares_shows_a_bar_and_is_quick_and_harmless_the_second_time(tmp_p
     ]
     assert "12/12" in first.stderr and "Traceback" not in first.stderr
     assert records.read_description(out)["views"] == 12
-    second = _run(*command)
+    second = run_door("prepare", *command)
     assert (second.returncode, second.stdout) == (0, first.stdout)
     assert "finished already" in second.stderr
 
@@ -42,7 +35,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(tmp_path):
         ([f"--source={tmp_path}"], "error: out: pass --out=FOLDER"),
         ([f"--source={tmp_path}", f"--out={tmp_path / 'out'}"], "holds no picture"),
     ):
-        result = _run(*flags)
+        result = run_door("prepare", *flags)
         assert result.returncode == 1
         assert message in result.stderr and len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()

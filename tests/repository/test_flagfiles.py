@@ -1,38 +1,18 @@
 """Flag files that leave the paper's recipe: they parse, and hold departures only."""
 
-import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
-FLAGS = pathlib.Path(__file__).resolve().parents[2] / "flags"
+from tests.support.doors import given_flags
 
-# Flags are global, so every main is looked at in a process of its own.
-_PARSE = """
-import json, sys
-from absl import flags
-from rankpose_tf import train
-flags.FLAGS(["train", "--flagfile=" + sys.argv[1]])
-told = flags.FLAGS.flags_by_module_dict()[train.__name__]
-print(json.dumps({f.name: [f.value, f.default] for f in told if f.present}))
-"""
+FLAGS = pathlib.Path(__file__).resolve().parents[2] / "flags"
 
 
 @pytest.fixture(scope="module")
 def authors():
     """Flag -> value in flags/authors.cfg and default of rankpose_tf.train."""
-    done = subprocess.run(
-        [sys.executable, "-c", _PARSE, str(FLAGS / "authors.cfg")],
-        capture_output=True,
-        text=True,
-        cwd=FLAGS.parent,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return given_flags("train", f"--flagfile={FLAGS / 'authors.cfg'}")
 
 
 def test_the_authors_recipe_sets_only_what_differs_from_the_papers(authors):

@@ -16,6 +16,7 @@ import pytest
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.studies import ablation_cells, ablation_runs
+from tests.support.doors import run_line
 
 RECIPE = """\
 --tower=compact
@@ -24,6 +25,10 @@ RECIPE = """\
 --epochs=2
 --steps_per_epoch=8
 --validation_identities=4
+--scale_probability=0
+--crop_probability=0
+--noise_probability=0
+--blur_probability=0
 """
 
 
@@ -83,7 +88,7 @@ def test_a_stopped_ablation_goes_on_and_a_finished_one_runs_nothing_again(folder
     assert not [line for line in command_lines() if str(run.workdir).encode() in line]
     stopped = not (run.workdir / "result.json").is_file()
 
-    done = subprocess.run(command(folder, prepared), capture_output=True, text=True)
+    done = run_line(command(folder, prepared))
     assert done.returncode == 0, done.stderr
     begun = [int(step) for step in re.findall(r"at step (\d+)", run.log.read_text())]
     assert begun[0] == 0 and len(begun) == 1 + stopped and all(step > 0 for step in begun[1:])
@@ -93,7 +98,7 @@ def test_a_stopped_ablation_goes_on_and_a_finished_one_runs_nothing_again(folder
     assert [len(cell["runs"]) for cell in result["cells"].values()] == [1, 1]
 
     logs = [each.log.read_text() for each in (run, other)]
-    again = subprocess.run(command(folder, prepared), capture_output=True, text=True)
+    again = run_line(command(folder, prepared))
     assert again.returncode == 0 and again.stdout == done.stdout
     assert [each.log.read_text() for each in (run, other)] == logs
 
@@ -185,9 +190,7 @@ def test_a_flag_without_a_checkpoint_binds_no_one(folder, prepared, commands):
 
 def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepared):
     (folder / "wrong.cfg").write_text("--transform=tanh\n")
-    done = subprocess.run(
-        command(folder, prepared, cells=("wrong",)), capture_output=True, text=True
-    )
+    done = run_line(command(folder, prepared, cells=("wrong",)))
     assert done.returncode == 1 and "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: cells: 1 of 1 runs failed, the first is wrong, seed 0: train")
@@ -231,7 +234,7 @@ def test_runs_that_were_trained_with_other_flags_are_refused(folder, prepared, c
     ],
 )
 def test_a_wrong_argument_is_one_sentence(folder, prepared, flag, told):
-    done = subprocess.run(command(folder, prepared, flag), capture_output=True, text=True)
+    done = run_line(command(folder, prepared, flag))
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(told)
     assert not (folder / "runs").exists()

@@ -1,8 +1,6 @@
 """Figures 2, 3 and 4: faces, numbers, files that are whole, and flags that are refused."""
 
 import json
-import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -18,6 +16,7 @@ from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import towers as model
 from rankpose_tf.studies import activations, figure_faces, figures, map_plots
+from tests.support.doors import run_door
 
 PROTOCOL = "rendered heads, square crop 1.4 x box (landmarks), |angle| <= 99 degrees; 96 pictures"
 
@@ -220,37 +219,17 @@ WRONG_FLAGS = [
     (["--figure=2", "--models=a=b", "--data=d", "--out=o.png"], "models: .* two, received 1"),
     (["--figure=4", "--models=a=b", "--data=d", "--out=o.png"], "model: no file 'b'"),
 ]
-# Flags are global, so a main is looked at in a process of its own.
-_TRY = """
-import json, sys
-from absl import flags
-from rankpose_tf import figures
-from rankpose_tf.core.errors import RankPoseError
-said = []
-for arguments in json.loads(sys.argv[1]):
-    flags.FLAGS.unparse_flags()
-    for name in flags.FLAGS:
-        flags.FLAGS[name].unparse()
-    flags.FLAGS(["figures", *arguments])
-    try:
-        figures.main([])
-        said.append(None)
-    except RankPoseError as error:
-        said.append(str(error))
-print(json.dumps(said))
-"""
 
 
-def test_wrong_flags_are_named(tmp_path):
-    root = pathlib.Path(__file__).resolve().parents[2]
+@pytest.mark.parametrize(("arguments", "message"), WRONG_FLAGS)
+def test_wrong_flags_are_named(tmp_path, arguments, message):
+    done = run_door("figures", *arguments, cwd=tmp_path)
+    assert done.returncode == 1 and re.match(f"error: {message}", done.stderr)
+
+
+def test_the_command_starts():
     done = subprocess.run(
-        [sys.executable, "-c", _TRY, json.dumps([arguments for arguments, _ in WRONG_FLAGS])],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        [sys.executable, "-m", "rankpose_tf.figures"], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
-    for message, (arguments, pattern) in zip(said, WRONG_FLAGS, strict=True):
-        assert re.search(pattern, message), (arguments, message)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("error: figure: pass --figure=2")

@@ -2,8 +2,8 @@
 
 import itertools
 import json
-import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +16,7 @@ import pytest
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import ServingError
 from rankpose_tf.studies import server_load
+from tests.support.doors import run_door
 from tests.support.number_session import NumberSession
 from tests.support.prediction_server import Server
 from tests.support.session_loader import Failed
@@ -178,23 +179,14 @@ def test_wrong_settings_are_told(server, images, settings, message):
     assert server.core.session.sizes == []
 
 
-def command(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "rankpose_tf.benchmark", "serving", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        **settings,
-    )
-
-
 def test_the_command_prints_a_table_and_writes_json(server, images, tmp_path):
     out = tmp_path / "load.json"
     servers = f"--servers=plain={server.address},rest=http://{server.rest_address}"
-    done = command(
-        servers, "--clients=1,2", "--seconds=0.2", f"--images={images}", f"--out={out}", timeout=60
-    )
+    done = subprocess.run(
+        [sys.executable, "-m", "rankpose_tf.benchmark", "serving", servers, "--clients=1,2",
+         "--seconds=0.2", f"--images={images}", f"--out={out}"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     header, *lines = done.stdout.splitlines()[:5]
     assert header.split()[:3] == ["server", "pictures", "clients"]
@@ -202,7 +194,7 @@ def test_the_command_prints_a_table_and_writes_json(server, images, tmp_path):
     written = json.loads(out.read_text())
     assert [row["clients"] for row in written["rows"]] == [1, 1, 2, 2]
     assert written["command"].startswith(f"python -m rankpose_tf.benchmark serving {servers}")
-    again = command(servers, f"--out={out}")
+    again = run_door("benchmark", "serving", servers, f"--out={out}")
     assert again.returncode == 1 and "exists already" in again.stderr
 
 
@@ -216,8 +208,6 @@ def test_the_command_prints_a_table_and_writes_json(server, images, tmp_path):
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_sentence(arguments, message):
-    import re
-
-    done = command(*arguments)
+    done = run_door("benchmark", "serving", *arguments)
     assert done.returncode == 1 and re.match(message, done.stderr)
     assert len(done.stderr.splitlines()) == 1

@@ -19,6 +19,7 @@ from rankpose_tf.data import pairs, records
 from rankpose_tf.models import saving, towers
 from rankpose_tf.training import callbacks, loop
 from rankpose_tf.training.workdir import claim_workdir
+from tests.support.doors import run_line
 
 SMALL = {
     "tower": "compact",
@@ -115,7 +116,7 @@ def test_a_killed_run_goes_on_to_the_result_of_an_unbroken_one(finished, prepare
     run.wait()
     step = int(keras.models.load_model(workdir / "last.keras").optimizer.iterations)
     assert 0 < step < 60
-    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
     one, other = (
         keras.models.load_model(folder / "last.keras") for folder in (finished[0], workdir)
@@ -132,7 +133,7 @@ def test_a_killed_run_goes_on_to_the_result_of_an_unbroken_one(finished, prepare
 def test_the_same_command_on_a_finished_run_changes_nothing(finished, prepared):
     workdir, _ = finished
     before = (workdir / "best.keras").read_bytes()
-    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
     assert "MAE on held-out identities" in done.stdout
     assert (workdir / "best.keras").read_bytes() == before
@@ -142,9 +143,7 @@ def test_the_same_command_on_a_finished_run_changes_nothing(finished, prepared):
 def test_a_workdir_of_a_run_with_other_flags_is_refused_and_left_alone(finished, prepared):
     workdir, _ = finished
     before = (workdir / "flags.cfg").read_text()
-    done = subprocess.run(
-        command(prepared, workdir, "--beta=0.9"), capture_output=True, text=True
-    )
+    done = run_line(command(prepared, workdir, "--beta=0.9"))
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("error: workdir:") and "--beta=0.9" in last
@@ -155,7 +154,7 @@ def test_a_data_folder_that_is_none_is_told_before_a_workdir_is_made(tmp_path):
     archive = tmp_path / "faces.zip"
     archive.write_bytes(b"PK")
     for data, told in ((tmp_path / "absent", "there is no folder"), (archive, "--source=")):
-        done = subprocess.run(command(data, tmp_path / "run"), capture_output=True, text=True)
+        done = run_line(command(data, tmp_path / "run"))
         assert done.returncode == 1
         last = done.stderr.strip().splitlines()[-1]
         assert last.startswith("error: data:") and told in last
@@ -436,9 +435,7 @@ def test_history_reads_what_it_wrote(tmp_path):
 
 def test_a_wrong_flag_value_ends_with_a_sentence_and_no_workdir(prepared, tmp_path):
     for flag in ("--transform=tanh", "--beta=2", "--lerning_rate=1"):
-        done = subprocess.run(
-            command(prepared, tmp_path / "run", flag), capture_output=True, text=True
-        )
+        done = run_line(command(prepared, tmp_path / "run", flag))
         assert done.returncode != 0
         assert "Traceback" not in done.stderr and flag[2:6] in done.stderr
         assert not (tmp_path / "run").exists()
