@@ -204,37 +204,6 @@ def _require_builtin_operators(content):
         )
 
 
-def predictor(path, threads=None):
-    """What the signature `predict` says, as a function.
-
-    Args:
-      path: of a .tflite file.
-      threads: of the interpreter; None is its own choice.
-
-    Returns:
-      Function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll; one by one.
-
-    Raises:
-      RankPoseError: if ai-edge-litert is not installed.
-    """
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError as error:
-        raise RankPoseError(
-            "formats: running a .tflite file needs the package ai-edge-litert; "
-            'pip install "rankpose_tf[ondevice]"'
-        ) from error
-    interpreter = Interpreter(model_path=str(path), num_threads=threads)
-    runner = interpreter.get_signature_runner("predict")
-
-    def predict(pictures):
-        found = [runner(image=picture[np.newaxis]) for picture in pictures]
-        angles = [[one[name][0] for name in ANGLES] for one in found]
-        return np.array(angles, np.float32)
-
-    return predict
-
-
 def operators(path):
     """Names of a file's operators, graph after graph; custom and Flex ones by their own name.
 
