@@ -171,4 +171,3 @@ def merged(boxes, points, scores):
 
 def _sigmoid(logits):
     return 1.0 / (1.0 + np.exp(-np.clip(logits, -_LOGIT_LIMIT, _LOGIT_LIMIT)))
-

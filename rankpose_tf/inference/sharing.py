@@ -3,7 +3,9 @@
 import collections
 import contextlib
 import ctypes
+import functools
 import os
+import weakref
 
 from rankpose_tf.core.errors import RankPoseError
 
@@ -40,7 +42,7 @@ class Pool:
     """As many of what serves one call at a time as there are calls side by side.
 
     What a call gives back the next one takes, from whichever thread. A forked process begins with
-    an empty pool: threads of an interpreter are not copied, and it would wait for them for ever.
+    an empty pool: an interpreter's threads are not copied, and it would wait for them for ever.
     There is no lock, which a fork could copy while it is held: a deque's own `pop` and `append`
     are whole or not at all.
     """
@@ -51,30 +53,35 @@ class Pool:
         Args:
           make: function without arguments that makes one.
         """
-        self._make = make
-        self._process, self._idle = os.getpid(), collections.deque()
+        self._make, self._idle = make, collections.deque()
+        _pools.add(self)
+        _watch_forks()
 
     @contextlib.contextmanager
     def one(self):
         """Yields one that nobody else uses meanwhile."""
-        if self._process != os.getpid():
-            _never_freed(self._idle)
-            self._idle = collections.deque()
-            self._process = os.getpid()
-        idle = self._idle
         try:
-            taken = idle.pop()
+            taken = self._idle.pop()
         except IndexError:
             taken = self._make()
         # One whose call failed is not given back: nobody knows its state.
         yield taken
-        idle.append(taken)
+        self._idle.append(taken)
+
+    def begin_anew(self):
+        """Leaves what is idle, unfreed: to free it, too, would be to wait for its threads."""
+        for item in self._idle:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(item))
+        self._idle = collections.deque()
 
 
-def _never_freed(inherited):
-    """Keeps what a fork copied from being freed, which would wait for threads that are not here."""
-    for item in inherited:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(item))
+_pools = weakref.WeakSet()
+
+
+@functools.cache
+def _watch_forks():
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: [pool.begin_anew() for pool in _pools])
 
 
 def of_this_process(predict):
