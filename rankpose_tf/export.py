@@ -8,6 +8,7 @@ from absl import flags
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import run as exporting
+from rankpose_tf.exporting import shipping
 from rankpose_tf.models import shipped
 
 _MODEL = flags.DEFINE_string(
@@ -31,11 +32,21 @@ _CALIBRATION_VIEWS = flags.DEFINE_integer(
     "calibration_views", 300, "How many of them full int8 is calibrated on.", lower_bound=1
 )
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Prepared test set to report an MAE on.")
+_SHIP = flags.DEFINE_string(
+    "ship",
+    "",
+    "For maintainers: write --model as the shipped model of this name, with its .tflite files and "
+    "checksums, into rankpose_tf/weights/, over those there; needs --calibration_data.",
+)
 _LATENCY = flags.DEFINE_boolean("latency", True, "Measure how long each file takes a picture.")
 
 
 def main(argv):
     del argv
+    if _SHIP.value:
+        model = _MODEL.value or shipped.path()
+        print("\n".join(map(str, shipping.ship(model, _SHIP.value, _CALIBRATION_DATA.value))))
+        return
     if not _OUT.value:
         raise RankPoseError("out: pass --out=FOLDER")
     report = exporting.export(

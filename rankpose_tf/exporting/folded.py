@@ -7,8 +7,8 @@ one flat graph. TensorFlow's own optimiser, run when a session opens the file, t
 convolution with its bias and ReLU6 and computes the output layer's unit-length kernel once.
 There are no variables: nothing can be trained or restored.
 
-How it is called for speed: through a session (C++, the C API, or `predictor`) whose ConfigProto has
-inter_op_parallelism_threads -1, so that the graph runs in the caller's thread, and
+How it is called for speed: through a session (C++, the C API, or `runtimes.folded`) whose
+ConfigProto has inter_op_parallelism_threads -1, so that the graph runs in the caller's thread, and
 experimental.executor_type SINGLE_THREADED_EXECUTOR. Other ways give the same numbers later: the
 Python signature, `tf.saved_model.load(folder).signatures["serving_default"]`, adds about as much
 time as the compact tower itself needs. With intra_op_parallelism_threads 2 the compact tower took
@@ -24,14 +24,13 @@ import tempfile
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 
 SIGNATURE = "serving_default"
-_BATCH = 32
 
 
 def fold(network):
@@ -231,55 +230,3 @@ def new_folder(folder):
         os.rename(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def predictor(path, threads=None):
-    """Opens a folded SavedModel in a session.
-
-    Args:
-      path: folder that `write` made.
-      threads: unused; TensorFlow's threads are the process's, set by `tf.config.threading` before
-        anything computes.
-
-    Returns:
-      Function: (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
-    """
-    del threads
-    options = tf.compat.v1.ConfigProto(
-        # The first session of a process makes its threads, and would take every core.
-        intra_op_parallelism_threads=tf.config.threading.get_intra_op_parallelism_threads(),
-        inter_op_parallelism_threads=-1,
-    )
-    options.experimental.executor_type = "SINGLE_THREADED_EXECUTOR"
-    content = saved_model_pb2.SavedModel.FromString(
-        (pathlib.Path(path) / "saved_model.pb").read_bytes()
-    )
-    (meta_graph,) = content.meta_graphs
-    signature = meta_graph.signature_def[SIGNATURE]
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(meta_graph.graph_def, name="")
-    session = tf.compat.v1.Session(graph=graph, config=options)
-    ends = config_pb2.CallableOptions(
-        feed=[signature.inputs["image"].name],
-        fetch=[signature.outputs[angle].name for angle in ANGLES],
-    )
-    # Session.run and Session.make_callable look their arguments up again at every call.
-    run = session._make_callable_from_options(ends)
-    return batched(run)
-
-
-def batched(run):
-    """A predictor that never holds more than 32 pictures' maps at a time.
-
-    Args:
-      run: (B, S, S, 3) uint8 -> yaw, pitch, roll, each (B,) degrees.
-
-    Returns:
-      Function: (N, S, S, 3) uint8 -> (N, 3) degrees; yaw, pitch, roll.
-    """
-
-    def predict(images):
-        starts = range(0, max(1, len(images)), _BATCH)
-        return np.concatenate([np.stack(run(images[i : i + _BATCH]), axis=1) for i in starts])
-
-    return predict

@@ -4,7 +4,6 @@ TensorFlow's number of threads belongs to its process and can't be changed once 
 format at one and at two threads can't be timed side by side in one.
 """
 
-import importlib
 import multiprocessing
 import statistics
 import time
@@ -12,6 +11,7 @@ import time
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import runtimes
 
 THREADS = (1, 2)
 _SECONDS = 1.5
@@ -19,19 +19,19 @@ _FEWEST_CALLS = 30
 _LONGEST_SECONDS = 300
 
 
-def by_threads(module, path, size):
+def by_threads(runtime, path, size):
     """Median milliseconds of one picture by number of threads, {"1": ..., "2": ...}.
 
     Args: as for `median_milliseconds`.
     """
-    return {str(n): round(median_milliseconds(module, path, size, n), 3) for n in THREADS}
+    return {str(n): round(median_milliseconds(runtime, path, size, n), 3) for n in THREADS}
 
 
-def median_milliseconds(module, path, size, threads):
+def median_milliseconds(runtime, path, size, threads):
     """Median time of one call with one picture, without loading and the first calls.
 
     Args:
-      module: name of the format's module, which has `predictor(path, threads)`.
+      runtime: one of `runtimes.PREDICTORS`.
       path: the exported file or folder.
       size: side of the picture, pixels.
       threads: how many the format may use.
@@ -41,7 +41,7 @@ def median_milliseconds(module, path, size, threads):
     """
     # Spawned, not forked: a forked process inherits TensorFlow's threads as they stand.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        call = pool.apply_async(_measure, (module, str(path), size, threads))
+        call = pool.apply_async(_measure, (runtime, str(path), size, threads))
         try:
             return call.get(timeout=_LONGEST_SECONDS)
         except Exception as error:
@@ -51,10 +51,8 @@ def median_milliseconds(module, path, size, threads):
             ) from error
 
 
-def _measure(module, path, size, threads):
-    if module in ("rankpose_tf.exporting.savedmodel", "rankpose_tf.exporting.folded"):
-        _limit_tensorflow(threads)
-    predict = importlib.import_module(module).predictor(path, threads)
+def _measure(runtime, path, size, threads):
+    predict = runtimes.PREDICTORS[runtime](path, threads)
     picture = np.full((1, size, size, 3), 128, np.uint8)
     for _ in range(5):
         predict(picture)
@@ -64,10 +62,3 @@ def _measure(module, path, size, threads):
         predict(picture)
         times.append(time.perf_counter() - start)
     return 1e3 * statistics.median(times)
-
-
-def _limit_tensorflow(threads):
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)

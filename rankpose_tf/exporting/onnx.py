@@ -59,24 +59,3 @@ def write(network, description, path):
     onnx.checker.check_model(model, full_check=True)
     with files.replaced(path) as beside:
         onnx.save(model, str(beside))
-
-
-def predictor(path, threads):
-    """Opens an ONNX file in ONNX Runtime on the CPU.
-
-    Args:
-      path: file that `write` made.
-      threads: threads within an operation, at least 1.
-
-    Returns:
-      Function: (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
-
-    Raises:
-      RankPoseError: if onnxruntime is not installed.
-    """
-    onnxruntime = extras.load("onnxruntime", "onnx", "formats")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return folded.batched(lambda images: session.run(list(folded.ANGLES), {"image": images}))

@@ -45,32 +45,3 @@ def write(network, description, path):
             files.replaced(path.with_suffix(".bin")) as weights,
         ):
             openvino.serialize(model, str(graph), str(weights))
-
-
-def predictor(path, threads):
-    """Compiles an OpenVINO model for the CPU.
-
-    Args:
-      path: the .xml that `write` made.
-      threads: threads of the whole inference, at least 1.
-
-    Returns:
-      Function: (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
-
-    Raises:
-      RankPoseError: if openvino is not installed.
-    """
-    openvino = extras.load("openvino", "openvino", "formats")
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        # Of CPUs with bfloat16, which it would use unasked.
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-
-    def run(images):
-        found = request.infer({"image": images})
-        return [found[angle] for angle in folded.ANGLES]
-
-    return folded.batched(run)

@@ -18,10 +18,11 @@ import tensorflow as tf
 import rankpose_tf
 from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.exporting import comparison, latency
+from rankpose_tf.exporting import comparison, latency, web
+from rankpose_tf.inference import runtimes
 from rankpose_tf.models.saving import load_model
 
-# Format -> the module that writes and runs it, and its place in `out`.
+# Format -> the module that writes it, and its place in `out`.
 FORMATS = {
     "savedmodel": ("rankpose_tf.exporting.savedmodel", "savedmodel/rankpose"),
     "folded": ("rankpose_tf.exporting.folded", "folded"),
@@ -223,7 +224,7 @@ def _write(name, network, description, path, views):
 def _measure(network, description, written, views, eval_data, time_files):
     """Rows of the report: size, difference from Keras, MAE, latency of each file."""
     predictors = {
-        name: importlib.import_module(FORMATS[name][0]).predictor(path, max(latency.THREADS))
+        name: runtimes.PREDICTORS[_runtime(name)](_network(name, path))
         for name, path in written.items()
     }
     gaps = comparison.differences(network, predictors, views[:_COMPARED_VIEWS])
@@ -243,9 +244,19 @@ def _measure(network, description, written, views, eval_data, time_files):
     if time_files:
         for name, row in rows.items():
             row["median_milliseconds"] = latency.by_threads(
-                FORMATS[name][0], written[name], description["input_size"]
+                _runtime(name), _network(name, written[name]), description["input_size"]
             )
     return found
+
+
+def _runtime(name):
+    """Of `runtimes.PREDICTORS`: the last part of the writing module's name; a page runs TFLite."""
+    return "tflite" if name == "web" else FORMATS[name][0].rpartition(".")[2]
+
+
+def _network(name, path):
+    """What the runtime opens: what was written, or the model's file in the folder of a page."""
+    return path.parent / web.MODEL if name == "web" else path
 
 
 def _size(path):

@@ -27,6 +27,7 @@ from rankpose_tf.core import extras, files
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import folded
+from rankpose_tf.inference import runtimes
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)
@@ -34,8 +35,6 @@ BATCH_SIZES = (1, 4, 16, 32)
 MAX_PIXELS = 50_000_000
 OUTPUTS = (*ANGLES, "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
-# Beside it, where the server looks for nothing else: what rankpose_tf.load has to know.
-DESCRIPTION = "assets.extra/rankpose.json"
 _PICTURE_SIDE = 24
 
 
@@ -59,7 +58,8 @@ def write(network, description, folder):
         archive.add_endpoint(name, function, input_signature=specification)
     archive.write_out(str(folder), verbose=False)
     _write_warm_up(pathlib.Path(folder) / WARM_UP, requests)
-    files.write_json(pathlib.Path(folder) / DESCRIPTION, description)
+    # Where the server looks for nothing else: what rankpose_tf.load has to know.
+    files.write_json(pathlib.Path(folder) / runtimes.SAVEDMODEL_DESCRIPTION, description)
 
 
 def _endpoints(network, description):
@@ -204,24 +204,3 @@ def _write_warm_up(path, requests):
     with tf.io.TFRecordWriter(str(path)) as writer:
         for request in requests:
             writer.write(request)
-
-
-def predictor(folder, threads=None):
-    """What the signature `image` says, as a function.
-
-    Args:
-      folder: the version's folder.
-      threads: unused; TensorFlow's threads are the process's.
-
-    Returns:
-      Function (N, H, W, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
-    """
-    del threads
-    # The function holds the loaded object too: its variables would die with it.
-    loaded = tf.saved_model.load(str(folder))
-
-    def predict(pictures):
-        found = loaded.signatures["image"](image=tf.constant(pictures))
-        return np.stack([found[name].numpy() for name in OUTPUTS[:3]], axis=1)
-
-    return predict

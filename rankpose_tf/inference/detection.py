@@ -1,8 +1,8 @@
 """Faces in a picture, as the boxes that the model was trained with.
 
 A detector is one function: image (H, W, 3) uint8 RGB -> list of `Detection`, best first. A user's
-own detector is any such function; `mtcnn` and `blazeface` make the two that the extra `detect`
-installs, `for_pictures` and `for_video` the ones to start with.
+own detector is any such function; `blazeface` makes the one that comes with the package, `mtcnn`
+that of the extra `detect`, `for_pictures` and `for_video` the ones to start with.
 
 The model was trained on squares around the tight box of 68 landmarks, and every detector draws its
 boxes in another way. So one rule turns a detector's box into a landmark box: with centre c and
@@ -94,8 +94,8 @@ MTCNN_RULE = Rule(
 
 
 def for_pictures():
-    """The detector for single pictures: the slower one that also finds small faces, `mtcnn`."""
-    return mtcnn()
+    """The detector for single pictures: `blazeface`; `mtcnn` also finds small faces."""
+    return blazeface()
 
 
 def for_video():
@@ -111,10 +111,10 @@ def blazeface(threads=2, minimum_score=0.5):
       minimum_score: faces with a lower score are left out, 0..1.
 
     Returns:
-      A detector; not to be called from two threads at once.
+      A detector; calls from several threads run side by side.
 
     Raises:
-      RankPoseError: if a package of the extra `detect` is missing.
+      RankPoseError: if a package is missing.
     """
     from rankpose_tf.inference import blazeface as module
 

@@ -1,4 +1,4 @@
-"""What a user meets first: a model that judges pictures, wherever its file comes from.
+"""What a user meets first: a model that predicts poses, wherever its file comes from.
 
     estimator = rankpose_tf.load()
     pose = estimator.predict(image)
@@ -10,7 +10,6 @@ tolerance of their export. `loading.load` makes estimators.
 
 import itertools
 import os
-import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -40,13 +39,16 @@ class Face(NamedTuple):
 
 
 class PoseEstimator:
-    """A model that judges pictures. Made by `load`.
+    """A model that predicts the poses of faces. Made by `load`.
 
     A picture is RGB: a (H, W, 3) uint8 array, or the path or content of a file, read by
     `pictures.read`. Without a box it has to be a face crop, a square of about 1.4 times the
     longer side of the box around the 68 landmarks; one that is not square is fitted whole, black
     beside it. With a box, left, top, right, bottom in pixels around the landmarks, the crop is
-    made of the scene as in training, black outside it. Calls from several threads are safe.
+    made of the scene as in training, black outside it.
+
+    Calls from several threads run side by side. An estimator may be pickled and copied. One on
+    LiteRT works in a forked process too; TensorFlow can't, and there the call is refused.
 
     Attributes:
       network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
@@ -64,13 +66,16 @@ class PoseEstimator:
         """
         self.network = network
         self._detector = None
-        self._lock = threading.Lock()
         self.description = dict(description)
         self.input_size = int(description["input_size"])
         self.crop_scale = float(description["crop_scale"])
 
+    def __getstate__(self):
+        # The detector is made again where it is needed.
+        return self.__dict__ | {"_detector": None}
+
     def predict(self, image, box=None):
-        """Judges one picture, or many.
+        """Predicts the pose in one picture, or in many.
 
         Args:
           image: a picture; a (B, H, W, 3) array; or a list of B pictures, whose sizes may differ.
@@ -88,7 +93,7 @@ class PoseEstimator:
             if boxes is None or boxes.ndim == 1:
                 return self.predict_crops(self.crop(image, boxes)[np.newaxis])[0]
             picture = _picture(image, "image")
-            return self._judge(self.crop(picture, one) for one in boxes)
+            return self._predict(self.crop(picture, face) for face in boxes)
         if len(image) == 0:
             raise RankPoseError("image: expected at least one picture, received an empty list")
         if boxes is not None and boxes.shape != (len(image), 4):
@@ -97,13 +102,13 @@ class PoseEstimator:
                 f"pictures, received {boxes.shape}"
             )
         each = itertools.repeat(None) if boxes is None else boxes
-        return self._judge(
-            self._crop(one, of_it, f"image[{index}]")
-            for index, (one, of_it) in enumerate(zip(image, each, strict=False))
+        return self._predict(
+            self._crop(picture, face, f"image[{index}]")
+            for index, (picture, face) in enumerate(zip(image, each, strict=False))
         )
 
     def predict_faces(self, image, detector=None):
-        """Finds the faces of a picture and judges each.
+        """Finds the faces of a picture and predicts the pose of each.
 
         Args:
           image: a picture.
@@ -146,7 +151,7 @@ class PoseEstimator:
         return self._crop(image, box, "image")
 
     def predict_crops(self, crops):
-        """Judges what `crop` made: for those who read and crop in threads of their own.
+        """Predicts the poses in what `crop` made, for those who read and crop in threads.
 
         Args:
           crops: (N, S, S, 3) uint8.
@@ -164,7 +169,7 @@ class PoseEstimator:
                 f"crops: expected (N, {side}, {side}, 3) uint8 from crop(), received "
                 f"{crops.shape} {crops.dtype}"
             )
-        return self._judge(iter(crops))
+        return self._predict(iter(crops))
 
     def _crop(self, image, box, name):
         picture = _picture(image, name)
@@ -177,19 +182,19 @@ class PoseEstimator:
         )
         return np.rint(crop.crop_and_resize(picture, square, self.input_size)).astype(np.uint8)
 
-    def _judge(self, crops):
+    def _predict(self, crops):
         """`Pose` of an iterator of crops, which is drawn from a batch at a time."""
-        found = [np.zeros((0, 3))]
+        angles = [np.zeros((0, 3))]
         while batch := list(itertools.islice(crops, BATCH_SIZE)):
-            found.append(self.network(np.stack(batch)))
-        return Pose.from_array(np.concatenate(found))
+            angles.append(self.network(np.stack(batch)))
+        return Pose.from_array(np.concatenate(angles))
 
     def _default_detector(self):
-        with self._lock:
-            if self._detector is None:
-                from rankpose_tf.inference import detection
+        # Without a lock, which a fork could copy while it is held: two threads may both make one.
+        if self._detector is None:
+            from rankpose_tf.inference import detection
 
-                self._detector = detection.for_pictures()
+            self._detector = detection.for_pictures()
         return self._detector
 
 

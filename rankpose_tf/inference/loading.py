@@ -1,62 +1,104 @@
-"""From the file of a model to an estimator: .keras, workdir, SavedModel or .tflite.
+"""From the file of a model to an estimator: shipped, .keras, workdir, SavedModel or .tflite.
 
 TensorFlow is imported when a Keras model or a SavedModel is loaded, and not at all for a .tflite
-file.
+file, which is also what a shipped model is loaded from.
 """
 
 import json
 import pathlib
-import threading
 
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import litert, runtimes
 from rankpose_tf.inference.estimator import PoseEstimator
 from rankpose_tf.models import shipped
 
+RUNTIMES = ("litert", "keras")
+PRECISIONS = ("fp32", "int8")
 
-def load(model=None, threads=None):
+
+def load(model=None, threads=None, *, precision=None, runtime=None):
     """Loads a model, whatever its format, and runs it once.
 
     Args:
-      model: workdir of rankpose_tf.train; .keras file; folder of a SavedModel, or the folder of
-        its versions, of which the newest is taken; .tflite file. None is the compact model that
-        comes with the package.
+      model: name of a shipped model, "compact"; workdir of rankpose_tf.train; .keras file; folder
+        of a SavedModel, or the folder of its versions, of which the newest is taken; .tflite file.
+        None is the shipped model "compact". A folder of a shipped model's name is "./compact".
       threads: how many the network may use; None leaves it to the format. TensorFlow's belong to
         the process: they can't be changed once it has run.
+      precision: of a shipped model: "fp32", or "int8", which is a third of the size, differs from
+        fp32 by 0.2 degrees on average, and is faster on CPUs with VNNI only (docs/export.md). None
+        is fp32. Any other model has the precision of its file.
+      runtime: of a shipped model: "litert", or "keras", which imports TensorFlow and gives the
+        same poses within 0.001 degrees. None is litert. Any other model has that of its format.
 
     Returns:
       `PoseEstimator`.
 
     Raises:
       RankPoseError: for a model that is absent, of another kind or damaged, a package that is not
-        installed, or threads that can't be set.
+        installed, a precision or runtime that the model does not have, or threads that can't be
+        set.
     """
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise RankPoseError(f"threads: expected a whole number from 1, received {threads!r}")
-    path = shipped.path() if model is None else pathlib.Path(model)
-    if path.suffix == ".tflite" and path.is_file():
-        network, description = _load_tflite(path, threads)
-    elif servable := newest_version(path):
-        network, description = _load_savedmodel(servable, threads)
-    elif path.suffix == ".keras" or (path / "best.keras").is_file():
-        network, description = _load_keras(path, threads)
+    _check("precision", precision, PRECISIONS)
+    _check("runtime", runtime, RUNTIMES)
+    name = shipped.DEFAULT if model is None else model
+    if name in shipped.MODELS:
+        network, description = _load_shipped(name, threads, precision or "fp32", runtime)
     else:
-        raise RankPoseError(
-            f"model: expected a workdir of rankpose_tf.train, a .keras file, the folder of a "
-            f"SavedModel or a .tflite file, received {str(path)!r}, "
-            + ("which is none of these" if path.exists() else "where there is nothing")
-        )
+        network, description = _load_path(pathlib.Path(model), threads, precision, runtime)
     missing = {"input_size", "crop_scale"} - description.keys()
     if missing:
         raise RankPoseError(
-            f"model: {str(path)!r} does not say its {' and '.join(sorted(missing))}; export it "
+            f"model: {str(model)!r} does not say its {' and '.join(sorted(missing))}; export it "
             "again with this version of rankpose_tf"
         )
     estimator = PoseEstimator(network, description)
     side = estimator.input_size
     estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
     return estimator
+
+
+def _check(argument, value, known):
+    if value is not None and value not in known:
+        raise RankPoseError(f"{argument}: expected one of {', '.join(known)}, received {value!r}")
+
+
+def _load_shipped(name, threads, precision, runtime):
+    if runtime == "keras":
+        if precision != "fp32":
+            raise RankPoseError(
+                f"precision: runtime 'keras' computes in fp32, received {precision!r}; leave "
+                "runtime away for int8"
+            )
+        return _load_keras(shipped.path(name), threads)
+    return _load_tflite(shipped.read(name, precision), threads)
+
+
+def _load_path(path, threads, precision, runtime):
+    if path.suffix == ".tflite" and path.is_file():
+        own, load_format = "litert", _load_tflite
+    elif servable := newest_version(path):
+        own, path, load_format = "savedmodel", servable, _load_savedmodel
+    elif path.suffix == ".keras" or (path / "best.keras").is_file():
+        own, load_format = "keras", _load_keras
+    else:
+        raise RankPoseError(
+            f"model: expected a workdir of rankpose_tf.train, a .keras file, the folder of a "
+            f"SavedModel, a .tflite file or the name of a shipped model "
+            f"({', '.join(shipped.MODELS)}), received {str(path)!r}, "
+            + ("which is none of these" if path.exists() else "where there is nothing")
+        )
+    if precision is not None or runtime not in (None, own):
+        asked = f"precision {precision!r}" if precision is not None else f"runtime {runtime!r}"
+        raise RankPoseError(
+            f"model: {asked} chooses among the files of a shipped model, and {str(path)!r} is one "
+            "file; export it with python -m rankpose_tf.export, and load the file it writes"
+        )
+    return load_format(path, threads)
 
 
 def newest_version(path):
@@ -76,31 +118,19 @@ def newest_version(path):
 
 
 def _load_keras(path, threads):
-    _limit_tensorflow(threads)
-    import tensorflow as tf
+    network = runtimes.keras(path, threads)
+    from rankpose_tf.models.saving import read_description
 
-    from rankpose_tf.exporting import folded
-    from rankpose_tf.models.saving import load_model
-
-    keras_model, description = load_model(path)
-    keras_model = folded.fold(keras_model)
-    side = description["input_size"]
-
-    # Not keras.predict, whose call costs several times a compact network.
-    @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.uint8)])
-    def network(crops):
-        return keras_model(tf.cast(crops, tf.float32), training=False) * (180.0 / np.pi)
-
-    return lambda crops: network(crops).numpy(), description
+    return network, read_description(path)
 
 
 def _load_savedmodel(folder, threads):
-    _limit_tensorflow(threads)
-    from rankpose_tf.exporting import savedmodel
-
     try:
-        description = json.loads((folder / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
-        return savedmodel.predictor(folder), description
+        text = (folder / runtimes.SAVEDMODEL_DESCRIPTION).read_text(encoding="utf-8")
+        description = json.loads(text)
+        return runtimes.savedmodel(folder, threads), description
+    except RankPoseError:
+        raise
     except Exception as error:  # TensorFlow reports damage by many types.
         reason = " ".join(str(error).split())
         raise RankPoseError(
@@ -109,36 +139,8 @@ def _load_savedmodel(folder, threads):
         ) from error
 
 
-def _load_tflite(path, threads):
-    from rankpose_tf.exporting import tflite, tflite_metadata
-
-    description = tflite_metadata.read(path)["model"]
-    try:
-        predict = tflite.predictor(path, threads)
-    except (ValueError, RuntimeError) as error:
-        if isinstance(error, RankPoseError):
-            raise
-        raise RankPoseError(f"model: {str(path)!r} is damaged ({error})") from error
-    lock = threading.Lock()
-
-    def network(crops):
-        # An interpreter has one set of buffers.
-        with lock:
-            return predict(crops)
-
-    return network, description
-
-
-def _limit_tensorflow(threads):
-    if threads is None:
-        return
-    import tensorflow as tf
-
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:
-        raise RankPoseError(
-            f"threads: received {threads}, but TensorFlow already runs in this process with "
-            "another number; load before anything else uses it, or leave threads away"
-        ) from error
+def _load_tflite(file, threads):
+    """Of a path, or of a file's content."""
+    # First: LiteRT is never shown a file that is none of ours.
+    description = litert.description(file)["model"]
+    return litert.predictor(file, threads), description

@@ -48,9 +48,26 @@ def test_random_crops_are_those_of_the_training_op():
         np.testing.assert_allclose(ours, theirs, atol=GREY_LEVELS)
 
 
-def test_a_large_face_is_cropped_in_several_products():
-    ours, theirs = both(picture(1500, 1700), (100, -20, 1600, 1480), 64)
+@pytest.mark.parametrize("side", [1500, 3000])
+def test_a_large_face_is_cropped_in_several_products(side):
+    square = (100, -20, 100 + side, side - 20)
+    ours, theirs = both(picture(side, side + 200), square, 64)
     np.testing.assert_allclose(ours, theirs, atol=GREY_LEVELS)
+
+
+@pytest.mark.parametrize("size, side, pixels", [(80, 280, 450), (224, 3000, 4000), (61, 20, 90)])
+def test_products_are_small_enough_for_the_callers_thread(size, side, pixels, monkeypatch):
+    """Above 2^18 multiplications the matrix product wakes threads, and waits on busy cores."""
+    seen = []
+    product = np.dot
+
+    def dot(block, values, out):
+        seen.append(block.size * values.shape[1])
+        return product(block, values, out)
+
+    monkeypatch.setattr(crop.np, "dot", dot)
+    crop.crop_and_resize(picture(pixels, pixels), (5.5, 7.5, 5.5 + side, 7.5 + side), size)
+    assert max(seen) <= 2**18
 
 
 def test_a_picture_of_the_size_comes_back_as_it_is():

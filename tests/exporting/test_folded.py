@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import folded
+from rankpose_tf.inference import runtimes
 from rankpose_tf.models.layers import CaffePreprocessing
 from rankpose_tf.models.towers import build_siamese, build_tower, single_image_model
 from tests.support import session_loader
@@ -197,7 +198,7 @@ def test_python_loads_the_signature(network, folder):
 
 
 def test_the_predictor_splits_many_pictures_and_keeps_their_order(network, folder):
-    predict = folded.predictor(folder)
+    predict = runtimes.folded(folder)
     images = pictures(70)
     np.testing.assert_allclose(predict(images), degrees(network, images), atol=1e-3)
     assert predict(images[:0]).shape == (0, 3)

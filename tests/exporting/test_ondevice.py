@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.exporting import tflite, tflite_metadata
+from rankpose_tf.exporting import tflite
+from rankpose_tf.inference import litert
 from rankpose_tf.models import saving
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "export" / "ondevice" / "predict.py"
@@ -48,7 +49,7 @@ def path(small_model, tmp_path_factory):
 
 
 def test_a_file_is_described_without_the_package(script, path):
-    assert script["read_metadata"](str(path)) == tflite_metadata.read(path)
+    assert script["read_metadata"](str(path)) == litert.description(path)
 
 
 def test_ppm_and_npy_need_no_pillow(script, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import folded
 from rankpose_tf.exporting import onnx as onnx_format
 from rankpose_tf.exporting import openvino as openvino_format
+from rankpose_tf.inference import runtimes
 from rankpose_tf.models.towers import build_tower
 from tests.exporting.test_folded import DESCRIPTION, SIZE, degrees, pictures, randomised
 
@@ -89,8 +90,8 @@ def test_openvino_weights_are_float32(network, openvino_file):
 def test_poses_are_those_of_keras(network, onnx_file, openvino_file, count, threads):
     images = pictures(count)
     expected = degrees(network, images)
-    for form, path in ((onnx_format, onnx_file), (openvino_format, openvino_file)):
-        found = form.predictor(path, threads)(images)
+    for runtime, path in ((runtimes.onnx, onnx_file), (runtimes.openvino, openvino_file)):
+        found = runtime(path, threads)(images)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
@@ -108,8 +109,8 @@ def test_poses_at_the_border_of_arccos(network, tmp_path, sign):
     # Cosines are summed in float32, and arccos turns a rounding of e into sqrt(2 e) radians.
     bound = np.degrees(np.sqrt(2 * 1e-6))
     np.testing.assert_allclose(expected, -sign * 90, atol=bound)
-    for form, name in ((onnx_format, "border.onnx"), (openvino_format, "border.xml")):
-        found = form.predictor(tmp_path / name, 1)(images)
+    for runtime, name in ((runtimes.onnx, "border.onnx"), (runtimes.openvino, "border.xml")):
+        found = runtime(tmp_path / name, 1)(images)
         np.testing.assert_allclose(found, -sign * 90, atol=bound)
 
 
@@ -134,13 +135,13 @@ def test_a_missing_package_is_named(monkeypatch, tmp_path, network, form, suffix
 
 
 @pytest.mark.parametrize(
-    ("form", "package", "extra"),
-    [(onnx_format, "onnxruntime", "onnx"), (openvino_format, "openvino", "openvino")],
+    ("runtime", "package", "extra"),
+    [(runtimes.onnx, "onnxruntime", "onnx"), (runtimes.openvino, "openvino", "openvino")],
 )
-def test_a_missing_runtime_is_named(monkeypatch, form, package, extra):
+def test_a_missing_runtime_is_named(monkeypatch, runtime, package, extra):
     _remove(monkeypatch, package)
     with pytest.raises(RankPoseError, match=rf"{package}.*rankpose_tf\[{extra}\]"):
-        form.predictor("model", 1)
+        runtime("model", 1)
 
 
 def _remove(monkeypatch, package):

@@ -15,6 +15,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, synthetic
 from rankpose_tf.exporting import comparison, savedmodel
 from rankpose_tf.exporting import run as exporting
+from rankpose_tf.inference import runtimes
 from tests.conftest import write_prepared
 from tests.support.doors import run_door
 
@@ -206,7 +207,7 @@ def test_a_file_whose_answers_are_not_finite_is_not_published(small_model, tmp_p
     def broken(path, threads=None):
         return lambda pictures: np.full((len(pictures), 3), np.nan)
 
-    monkeypatch.setattr(savedmodel, "predictor", broken)
+    monkeypatch.setitem(runtimes.PREDICTORS, "savedmodel", broken)
     with pytest.raises(RankPoseError, match="savedmodel answers with numbers that are not finite"):
         export(small_model, tmp_path / "out")
     assert not (tmp_path / "out").exists()

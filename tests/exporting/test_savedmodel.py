@@ -8,6 +8,7 @@ import tensorflow as tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import savedmodel
+from rankpose_tf.inference import runtimes
 from rankpose_tf.models import saving
 from tests.support import session_loader
 
@@ -178,7 +179,7 @@ def test_names_and_types_of_inputs_and_outputs(loaded):
 
 def test_the_predictor_gives_degrees_in_the_order_yaw_pitch_roll(network, folder):
     pictures = np.random.default_rng(8).integers(0, 256, (5, SIZE, SIZE, 3), np.uint8)
-    found = savedmodel.predictor(folder)(pictures)
+    found = runtimes.savedmodel(folder)(pictures)
     np.testing.assert_allclose(found, keras_degrees(network, pictures), atol=DEGREES)
 
 

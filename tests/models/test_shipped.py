@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -29,28 +30,45 @@ def estimator():
 
 
 def test_it_is_small_enough_and_says_what_it_is():
-    assert shipped.path().stat().st_size <= SIX_MEGABYTES
+    files = [shipped.path(shipped.DEFAULT, kind) for kind in shipped.SUFFIXES]
+    assert max(path.stat().st_size for path in files) <= SIX_MEGABYTES
     about = read_description(shipped.path())
     result = json.loads((RESULTS / "compact" / "result.json").read_text())
     for key in ("tower", "input_size", "transform", "separate_features", "crop_scale", "seed"):
         assert about[key] == result[key]
 
 
-def test_a_changed_file_is_refused(tmp_path, monkeypatch):
-    changed = bytearray(shipped.FILE.read_bytes())
+KINDS = {
+    "keras": {"runtime": "keras"},
+    "fp32": {},
+    "int8": {"precision": "int8"},
+}
+
+
+@pytest.mark.parametrize("kind", shipped.SUFFIXES)
+@pytest.mark.parametrize("name", shipped.MODELS)
+def test_a_changed_file_is_refused(tmp_path, monkeypatch, name, kind):
+    shutil.copytree(shipped.FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "weights")
+    path = shipped.file(name, kind)
+    changed = bytearray(path.read_bytes())
     changed[len(changed) // 2] ^= 1
-    checksum = shipped.FILE.with_name("compact.keras.sha256").read_text()
-    (tmp_path / "compact.keras").write_bytes(changed)
-    (tmp_path / "compact.keras.sha256").write_text(checksum)
-    monkeypatch.setattr(shipped, "FILE", tmp_path / "compact.keras")
+    path.write_bytes(changed)
     with pytest.raises(RankPoseError, match="checksum is another.*install rankpose_tf again"):
-        rankpose_tf.load()
+        rankpose_tf.load(name, **KINDS[kind])
 
 
-def test_an_installation_without_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "FILE", tmp_path / "compact.keras")
+@pytest.mark.parametrize("kind", shipped.SUFFIXES)
+def test_an_installation_without_it_says_so(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     with pytest.raises(RankPoseError, match="lacks its trained model.*pass the path of a model"):
-        rankpose_tf.load()
+        rankpose_tf.load(**KINDS[kind])
+
+
+def test_the_folder_holds_the_named_models_and_nothing_else():
+    files = [shipped.file(name, kind) for name in shipped.MODELS for kind in shipped.SUFFIXES]
+    expected = {*files, *map(shipped.checksum_file, files)}
+    assert set(shipped.FOLDER.iterdir()) == expected
 
 
 def test_its_error_on_real_faces_is_the_committed_one(estimator, shared_data, tmp_path):
