@@ -22,8 +22,9 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     """Loads a model, whatever its format, and runs it once.
 
     Args:
-      model: name of a shipped model, "compact"; workdir of rankpose_tf.train; .keras file; folder
-        of a SavedModel, or the folder of its versions, of which the newest is taken; .tflite file.
+      model: name of a shipped model, "compact" or "wide"; workdir of rankpose_tf.train; .keras
+        file; folder of a SavedModel, or the folder of its versions, of which the newest is taken;
+        .tflite file.
         None is the shipped model "compact". A folder of a shipped model's name is "./compact".
       threads: how many the network may use; None leaves it to the format. TensorFlow's belong to
         the process: they can't be changed once it has run.

@@ -13,7 +13,7 @@ from rankpose_tf.core.errors import RankPoseError
 
 FOLDER = pathlib.Path(__file__).parents[1] / "weights"
 # The names, which are the stems of their files. The first is taken where none is named.
-MODELS = ("compact",)
+MODELS = ("compact", "wide")
 DEFAULT = MODELS[0]
 # What a file is of -> how its name ends.
 SUFFIXES = {"keras": ".keras", "fp32": "_fp32.tflite", "int8": "_int8.tflite"}
