@@ -11,6 +11,7 @@ import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import folded
+from rankpose_tf.models import folding
 
 OPSET = 17
 
@@ -50,7 +51,7 @@ def write(network, description, path):
       RankPoseError: if tf2onnx or onnx is not installed.
     """
     onnx, tf2onnx = _package("onnx"), _package("tf2onnx")
-    pose = folded.pose_function(folded.fold(network), description["input_size"])
+    pose = folding.pose_function(folding.fold(network), description["input_size"])
     model, _ = tf2onnx.convert.from_function(
         pose, input_signature=pose.input_signature, opset=OPSET
     )

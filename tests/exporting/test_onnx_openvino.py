@@ -12,8 +12,9 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import folded
 from rankpose_tf.exporting import onnx as onnx_format
 from rankpose_tf.exporting import openvino as openvino_format
+from rankpose_tf.models.folding import fold
 from rankpose_tf.models.towers import build_tower
-from tests.exporting.test_folded import DESCRIPTION, SIZE, degrees, pictures, randomised
+from tests.support.networks import DESCRIPTION, SIZE, degrees, pictures, randomised
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -80,7 +81,7 @@ def test_openvino_names_shapes_and_what_it_is(openvino_file):
 
 
 def test_openvino_weights_are_float32(network, openvino_file):
-    weights = sum(value.nbytes for value in folded.fold(network).get_weights())
+    weights = sum(value.nbytes for value in fold(network).get_weights())
     assert openvino_file.with_suffix(".bin").stat().st_size >= weights
 
 
@@ -98,7 +99,7 @@ def test_poses_are_those_of_keras(network, onnx_file, openvino_file, count, thre
 def test_poses_at_the_border_of_arccos(network, tmp_path, sign):
     """At +-90 degrees the arc is vertical, and its divisor zero."""
     images = pictures(1)
-    features = folded.fold(network)
+    features = fold(network)
     head = features.get_layer("pose")
     vector = _features(features, images)[0]
     head.set_weights([sign * np.stack([vector] * 3, axis=1)])
