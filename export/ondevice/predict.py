@@ -127,15 +127,15 @@ def main():
     parser.add_argument("--box", help="left,top,right,bottom of the face, pixels")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    about = read_metadata(arguments.model)
+    description = read_metadata(arguments.model)
     picture = read_picture(arguments.picture)
     if arguments.box:
-        box, scale = parse_box(arguments.box), about["crop_scale"]
+        box, scale = parse_box(arguments.box), description["crop_scale"]
     else:
         box, scale = (0, 0, picture.shape[1], picture.shape[0]), 1.0
-    face = crop(picture, box, scale, about["input_size"])
+    face = crop(picture, box, scale, description["input_size"])
     angles = open_model(arguments.model, arguments.threads)(image=face[np.newaxis])
-    print(" ".join(f"{name} {angles[name][0]:.2f}" for name in about["labels"]))
+    print(" ".join(f"{name} {angles[name][0]:.2f}" for name in description["labels"]))
 
 
 if __name__ == "__main__":

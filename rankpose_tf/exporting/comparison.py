@@ -27,15 +27,11 @@ def some_views(folder, description, count):
       RankPoseError: if the folder is none of `prepare`.
     """
     records.read_description(folder)
-    found, total = [], 0
-    for batch in _views(folder, description):
-        found.append(as_bytes(batch["image"].numpy()))
-        total += len(found[-1])
-        if total >= count:
-            break
-    if not found:
+    first = _views(folder, description).take(-(-count // _BATCH_SIZE))
+    batches = [as_bytes(batch["image"].numpy()) for batch in first]
+    if not batches:
         raise RankPoseError(f"data: {str(folder)!r} holds no view within the limit of angles")
-    return np.concatenate(found)[:count]
+    return np.concatenate(batches)[:count]
 
 
 def rendered_views(size, count):
@@ -54,11 +50,11 @@ def in_degrees(network):
     """The Keras model as a function (N, S, S, 3) uint8 -> (N, 3) degrees, like a predictor."""
 
     def predict(pictures):
-        found = [
+        radians = [
             network.predict_on_batch(pictures[start : start + _BATCH_SIZE].astype(np.float32))
             for start in range(0, len(pictures), _BATCH_SIZE)
         ]
-        return np.degrees(np.concatenate(found))
+        return np.degrees(np.concatenate(radians))
 
     return predict
 
@@ -96,7 +92,7 @@ def differences(network, predictors, views):
 def errors_on(network, predictors, folder, description):
     """MAE of the model and of every file on a prepared test set, in one pass.
 
-    Keras is judged on the crops as `rankpose_tf.evaluate` does, so that its figure is the one
+    Keras predicts on the crops as in `rankpose_tf.evaluate`, so that its figure is the one
     published; the files on the same crops as bytes.
 
     Returns:
@@ -106,22 +102,22 @@ def errors_on(network, predictors, folder, description):
     Raises:
       RankPoseError: if the folder is none of `prepare` or holds no picture to test on.
     """
-    about = records.read_description(folder)
-    evaluation.count_pictures(folder, about, True)
-    true, found = [], {name: [] for name in ("keras", *predictors)}
+    dataset = records.read_description(folder)
+    evaluation.count_pictures(folder, dataset, True)
+    true, predicted = [], {name: [] for name in ("keras", *predictors)}
     for batch in _views(folder, description):
         crops = batch["image"].numpy()
         true.append(np.degrees(batch["pose"].numpy()))
-        found["keras"].append(np.degrees(network.predict_on_batch(crops)))
+        predicted["keras"].append(np.degrees(network.predict_on_batch(crops)))
         for name, predict in predictors.items():
-            found[name].append(predict(as_bytes(crops)))
+            predicted[name].append(predict(as_bytes(crops)))
     true = np.concatenate(true)
     errors = {
         name: metrics.summarise(true, np.concatenate(angles))["mae"]
-        for name, angles in found.items()
+        for name, angles in predicted.items()
     }
-    boxes, scale = about["box_source"], description["crop_scale"]
-    protocol = evaluation.protocol_name(about["protocol_set"], boxes, scale, True)
+    boxes, scale = dataset["box_source"], description["crop_scale"]
+    protocol = evaluation.protocol_name(dataset["protocol_set"], boxes, scale, True)
     return protocol, len(true), errors
 
 

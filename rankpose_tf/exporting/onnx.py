@@ -8,7 +8,8 @@ import json
 
 import rankpose_tf
 from rankpose_tf.core import extras, files
-from rankpose_tf.exporting import folded
+from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.models import folding
 
 OPSET = 17
 
@@ -24,7 +25,7 @@ def metadata(description):
     """
     size = description["input_size"]
     return {
-        "labels": ",".join(folded.ANGLES),
+        "labels": ",".join(ANGLES),
         "units": "degrees",
         "input": f"image: (B, {size}, {size}, 3) uint8, RGB",
         "normalisation": "inside the model",
@@ -48,13 +49,13 @@ def write(network, description, path):
       RankPoseError: if tf2onnx or onnx is not installed.
     """
     onnx, tf2onnx = (extras.load(name, "onnx", "formats") for name in ("onnx", "tf2onnx"))
-    pose = folded.pose_function(folded.fold(network), description["input_size"])
+    pose = folding.pose_function(folding.fold(network), description["input_size"])
     model, _ = tf2onnx.convert.from_function(
         pose, input_signature=pose.input_signature, opset=OPSET
     )
     ends = {output.name: output for output in model.graph.output}
     del model.graph.output[:]
-    model.graph.output.extend(ends[angle] for angle in folded.ANGLES)
+    model.graph.output.extend(ends[angle] for angle in ANGLES)
     onnx.helper.set_model_props(model, metadata(description))
     onnx.checker.check_model(model, full_check=True)
     with files.replaced(path) as beside:

@@ -9,6 +9,7 @@ import tempfile
 
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.exporting import folded
 from rankpose_tf.exporting.onnx import metadata
 
@@ -35,7 +36,7 @@ def write(network, description, path):
         folded.write(network, description, source)
         model = openvino.Core().read_model(source)
         # Read from a signature, the outputs come in the order of a hash table.
-        results = [model.output(angle).get_node() for angle in folded.ANGLES]
+        results = [model.output(angle).get_node() for angle in ANGLES]
         model = openvino.Model(results, model.get_parameters(), "rankpose")
         for key, value in metadata(description).items():
             model.set_rt_info(value, ["rankpose", key])

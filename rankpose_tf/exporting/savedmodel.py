@@ -9,8 +9,8 @@ Three signatures, all with a dynamic batch:
                       as in training
 
 Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool. A row that can't be
-judged (no JPEG or PNG, damaged, over `MAX_PIXELS`, a box without extent) is NaN with valid false,
-and its neighbours in the batch are answered. A JPEG's EXIF rotation is not applied.
+predicted (no JPEG or PNG, damaged, over `MAX_PIXELS`, a box without extent) is NaN with valid
+false, and its neighbours in the batch are answered. A JPEG's EXIF rotation is not applied.
 """
 
 import functools
@@ -26,8 +26,8 @@ import tensorflow as tf
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.exporting import folded
 from rankpose_tf.inference import runtimes
+from rankpose_tf.models import folding
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)
@@ -52,7 +52,7 @@ def write(network, description, folder):
       RankPoseError: if the protos of TF Serving's warm-up are not installed.
     """
     requests = _warm_up_requests()
-    network = folded.fold(network)
+    network = folding.fold(network)
     archive = keras.export.ExportArchive()
     for name, function, specification in _endpoints(network, description):
         archive.add_endpoint(name, function, input_signature=specification)

@@ -32,10 +32,11 @@ VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")
 SIGNATURES = {"predict": 1, "predict_batch": None}
 FEWEST_CALIBRATION_VIEWS = 200
 
-# What the output layer is made of, and nothing in the towers: these stay in float in `int8`.
+# What the output layer is made of, and what cuts its rows, and nothing in the towers: these stay
+# in float in `int8`.
 _FLOAT_OPERATORS = (
     *("L2_NORMALIZATION", "FULLY_CONNECTED", "BATCH_MATMUL", "SUM", "SQUARE", "MAXIMUM", "RSQRT"),
-    *("MUL", "SUB", "SQRT", "ATAN2", "NEG", "UNPACK"),
+    *("MUL", "SUB", "SQRT", "ATAN2", "NEG", "UNPACK", "STRIDED_SLICE"),
 )
 
 
@@ -169,12 +170,15 @@ def _pose_function(network, start, variant):
     import keras
     import tensorflow as tf
 
-    head = network.get_layer("pose")
-    features = keras.Model(start, network.get_layer("features").output)
+    from rankpose_tf.models.layers import any_batch
 
+    head = network.get_layer("pose")
+    tower = keras.Model(start, network.get_layer("features").output)
+
+    @any_batch
     def pose(image):
-        found = features(tf.cast(image, tf.float32), training=False)
-        radians = _float_head(head, found) if variant == "int8" else head(found)
+        features = tower(tf.cast(image, tf.float32), training=False)
+        radians = _float_head(head, features) if variant == "int8" else head(features)
         return dict(zip(ANGLES, tf.unstack(radians * (180.0 / math.pi), axis=1), strict=True))
 
     return pose

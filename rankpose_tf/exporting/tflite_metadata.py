@@ -152,23 +152,23 @@ def _packed(model):
     return bytes(builder.Output())
 
 
-def _metadata(about, graphs):
+def _metadata(description, graphs):
     """A ModelMetadata flatbuffer; slots are the fields of metadata_schema.fbs in their order."""
     builder = flatbuffers.Builder(4096)
     text = builder.CreateString
-    size = about["input_size"]
+    size, variant = description["input_size"], description["variant"]
     side = _table(builder, uint32={0: size, 1: size})
     picture = _table(builder, tables={1: side}, uint8={0: _RGB})
     content = _table(builder, tables={1: picture}, uint8={0: _IMAGE})
     options = _table(builder, tables={0: _floats(builder, 0.0), 1: _floats(builder, 1.0)})
     unit = _table(builder, tables={1: options}, uint8={0: _NORMALISATION})
-    explained = f"{about['input']}. Crop: {about['crop']}, {about['crop_scale']} x its longer side."
+    explained = "{input}. Crop: {crop}, {crop_scale} x its longer side.".format(**description)
     image = {0: text("image"), 1: text(explained), 3: content, 4: _tables(builder, [unit])}
     inputs = _tables(builder, [_table(builder, tables=image)])
     angles = []
-    for name in about["labels"]:
+    for name in description["labels"]:
         feature = _table(builder, tables={1: _table(builder)}, uint8={0: _FEATURE})
-        told = text(f"{about['unit']}; {about['signs'][name]}")
+        told = text(f"{description['unit']}; {description['signs'][name]}")
         angles.append(_table(builder, tables={0: text(name), 1: told, 3: feature}))
     outputs = _tables(builder, angles)
     graph = _table(builder, tables={2: inputs, 3: outputs})
@@ -177,10 +177,10 @@ def _metadata(about, graphs):
     attached = _table(builder, tables=attached, uint8={2: _DESCRIPTIONS})
     model = {
         0: text("RankPose"),
-        1: text(f"Head pose from one picture, {about['variant']}: yaw, pitch, roll in degrees."),
-        2: text(about["version"]),
+        1: text(f"Head pose from one picture, {variant}: yaw, pitch, roll in degrees."),
+        2: text(description["version"]),
         3: _tables(builder, [graph] * graphs),
-        5: text(about["licence"]),
+        5: text(description["licence"]),
         6: _tables(builder, [attached]),
         7: text("1.0.0"),
     }

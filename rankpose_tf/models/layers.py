@@ -1,8 +1,10 @@
-"""The layers RankPose adds to Keras: the bounded output, and the tower's preprocessing.
+"""What RankPose adds to Keras: the bounded output, the tower's preprocessing, empty batches.
 
 Output space transformations of "RankPose: Learning Generalised Feature with Rank Supervision
 for Head Pose Estimation" (BMVC 2020), section 3.1, equations (1)-(3).
 """
+
+import functools
 
 import keras
 import numpy as np
@@ -183,3 +185,45 @@ class CaffePreprocessing(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def any_batch(function):
+    """`function` of one picture or more, for any number of pictures, none included.
+
+    oneDNN's convolutions lose the shape of an empty batch (TensorFlow uses them by itself where
+    the CPU has VNNI), and TFLite's XNNPACK refuses one. So an empty batch gets one black picture,
+    whose row is cut off again. A batch whose length is known while tracing is left alone.
+
+    The picture is joined, not padded: behind tf.pad by a length known at run time TensorFlow no
+    longer knows the other sides either, and one picture took 3 times as long.
+
+    Args:
+      function: (B, H, W, 3) -> tensor, or structure of tensors, (B, ...).
+
+    Returns:
+      Function of the same arguments and results.
+    """
+
+    def call(images):
+        if images.shape[0]:
+            return function(images)
+        # Element by element: behind tf.unstack LiteRT no longer knows the length before it runs,
+        # and its Python interpreter then refuses to give out empty outputs.
+        shape = tf.shape(images)
+        sides = [shape[axis] for axis in (1, 2, 3)]
+        black = tf.zeros([tf.maximum(1 - shape[0], 0), *sides], images.dtype)
+        outputs = function(tf.concat([images, black], axis=0))
+        return tf.nest.map_structure(lambda rows: rows[: shape[0]], outputs)
+
+    return call
+
+
+@keras.saving.register_keras_serializable(package="rankpose_tf")
+class AnyBatch(keras.Model):
+    """A functional model that answers an empty batch with none, see `any_batch`.
+
+    Args: as of a functional `keras.Model`: one input, (B, H, W, 3), and outputs (B, ...).
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        return any_batch(functools.partial(super().call, training=training, mask=mask))(inputs)

@@ -10,7 +10,7 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 
 # The registered layers have to be known before a file names them.
-from rankpose_tf.models import layers  # noqa: F401
+from rankpose_tf.models.layers import AnyBatch
 
 FORMAT_VERSION = 1
 _DESCRIPTION = "rankpose.json"
@@ -68,7 +68,8 @@ def load_model(path):
       path: a workdir of rankpose_tf.train (its best.keras is taken) or a .keras file.
 
     Returns:
-      The model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians, and its description, a dict.
+      The model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians, B = 0 included, and its description, a
+      dict.
 
     Raises:
       RankPoseError: if the file is absent, foreign, damaged or of another format.
@@ -84,7 +85,7 @@ def load_model(path):
             f"another Keras ({type(error).__name__}: {error})"
         ) from error
     _check_description(path, network, description)
-    return network, description
+    return AnyBatch(network.input, network.output, name=network.name), description
 
 
 def _check_description(path, network, description):

@@ -9,12 +9,13 @@ import pytest
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.exporting import folded
+from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.exporting import onnx as onnx_format
 from rankpose_tf.exporting import openvino as openvino_format
 from rankpose_tf.inference import runtimes
+from rankpose_tf.models.folding import fold
 from rankpose_tf.models.towers import build_tower
-from tests.exporting.test_folded import DESCRIPTION, SIZE, degrees, pictures, randomised
+from tests.support.networks import DESCRIPTION, SIZE, degrees, pictures, randomised
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -54,7 +55,7 @@ def test_onnx_names_and_shapes(onnx_file):
     (image,) = session.get_inputs()
     assert (image.name, image.type, image.shape[1:]) == ("image", "tensor(uint8)", [SIZE, SIZE, 3])
     assert not isinstance(image.shape[0], int)
-    assert [output.name for output in session.get_outputs()] == list(folded.ANGLES)
+    assert [output.name for output in session.get_outputs()] == list(ANGLES)
     assert {output.type for output in session.get_outputs()} == {"tensor(float)"}
 
 
@@ -74,14 +75,14 @@ def test_openvino_names_shapes_and_what_it_is(openvino_file):
     assert image.any_name == "image"
     assert image.element_type == openvino.Type.u8
     assert image.partial_shape == openvino.PartialShape([-1, SIZE, SIZE, 3])
-    for output, angle in zip(model.outputs, folded.ANGLES, strict=True):
+    for output, angle in zip(model.outputs, ANGLES, strict=True):
         assert angle in output.names
     for key, value in onnx_format.metadata(DESCRIPTION).items():
         assert model.get_rt_info(["rankpose", key]).astype(str) == value
 
 
 def test_openvino_weights_are_float32(network, openvino_file):
-    weights = sum(value.nbytes for value in folded.fold(network).get_weights())
+    weights = sum(value.nbytes for value in fold(network).get_weights())
     assert openvino_file.with_suffix(".bin").stat().st_size >= weights
 
 
@@ -99,7 +100,7 @@ def test_poses_are_those_of_keras(network, onnx_file, openvino_file, count, thre
 def test_poses_at_the_border_of_arccos(network, tmp_path, sign):
     """At +-90 degrees the arc is vertical, and its divisor zero."""
     images = pictures(1)
-    features = folded.fold(network)
+    features = fold(network)
     head = features.get_layer("pose")
     vector = _features(features, images)[0]
     head.set_weights([sign * np.stack([vector] * 3, axis=1)])
