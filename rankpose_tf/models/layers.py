@@ -191,11 +191,13 @@ def any_batch(function):
     """`function` of one picture or more, for any number of pictures, none included.
 
     oneDNN's convolutions lose the shape of an empty batch (TensorFlow uses them by itself where
-    the CPU has VNNI), and TFLite's XNNPACK refuses one. So an empty batch gets one black picture,
-    whose row is cut off again. A batch whose length is known while tracing is left alone.
+    the CPU has VNNI), and TFLite's XNNPACK refuses one. So a black picture is joined to every
+    batch and cut off before the network, but where it is the only one: then its row is cut off
+    behind. A batch whose length is known while tracing is left alone.
 
-    The picture is joined, not padded: behind tf.pad by a length known at run time TensorFlow no
-    longer knows the other sides either, and one picture took 3 times as long.
+    Nothing of no size is ever joined, TFLite's calibration for int8 corrupts its memory there;
+    and nothing is padded by a length known at run time, TensorFlow no longer knows the other
+    sides then, and one picture took 3 times as long.
 
     Args:
       function: (B, H, W, 3) -> tensor, or structure of tensors, (B, ...).
@@ -210,9 +212,9 @@ def any_batch(function):
         # Element by element: behind tf.unstack LiteRT no longer knows the length before it runs,
         # and its Python interpreter then refuses to give out empty outputs.
         shape = tf.shape(images)
-        sides = [shape[axis] for axis in (1, 2, 3)]
-        black = tf.zeros([tf.maximum(1 - shape[0], 0), *sides], images.dtype)
-        outputs = function(tf.concat([images, black], axis=0))
+        sides = [images.shape[axis] or shape[axis] for axis in (1, 2, 3)]
+        images = tf.concat([images, tf.zeros([1, *sides], images.dtype)], axis=0)
+        outputs = function(tf.slice(images, [0, 0, 0, 0], [tf.maximum(shape[0], 1), *sides]))
         return tf.nest.map_structure(lambda rows: rows[: shape[0]], outputs)
 
     return call
