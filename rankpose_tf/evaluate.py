@@ -22,7 +22,8 @@ from rankpose_tf.models import shipped
 _MODEL = flags.DEFINE_string(
     "model",
     "",
-    "Workdir of rankpose_tf.train, or a .keras file; the model of the package if not given.",
+    "Workdir of rankpose_tf.train, .keras file, or wide or compact, models of the package; wide "
+    "if not given.",
 )
 _PREDICTIONS = flags.DEFINE_string(
     "predictions", "", "CSV file of another system's angles, degrees, instead of a model."
@@ -67,13 +68,13 @@ def main(argv):
 def _test_model():
     if _ALLOW_MISSING.value:
         raise RankPoseError("allow_missing: it goes with --predictions, and none are given")
-    if not _MODEL.value and not _OUT.value:
+    if _MODEL.value in ("", *shipped.MODELS) and not _OUT.value:
         raise RankPoseError(
-            "out: pass --out=FOLDER; beside the model of the package nothing is written, and no "
+            "out: pass --out=FOLDER; beside the models of the package nothing is written, and no "
             "other --model is given"
         )
     return evaluation.evaluate(
-        model=_MODEL.value or shipped.path(),
+        model=shipped.model_path(_MODEL.value),
         data=_DATA.value,
         out=_OUT.value or None,
         protocol=_PROTOCOL.value,

@@ -14,7 +14,8 @@ from rankpose_tf.models import shipped
 _MODEL = flags.DEFINE_string(
     "model",
     "",
-    "Workdir of rankpose_tf.train, or a .keras file; the model of the package if not given.",
+    "Workdir of rankpose_tf.train, .keras file, or wide or compact, models of the package; wide "
+    "if not given, for the page alone compact.",
 )
 _OUT = flags.DEFINE_string("out", "", "New folder, or that of an earlier export to add to.")
 _FORMATS = flags.DEFINE_list(
@@ -44,13 +45,13 @@ _LATENCY = flags.DEFINE_boolean("latency", True, "Measure how long each file tak
 def main(argv):
     del argv
     if _SHIP.value:
-        model = _MODEL.value or shipped.path()
+        model = shipped.model_path(_MODEL.value)
         print("\n".join(map(str, shipping.ship(model, _SHIP.value, _CALIBRATION_DATA.value))))
         return
     if not _OUT.value:
         raise RankPoseError("out: pass --out=FOLDER")
     report = exporting.export(
-        model=_MODEL.value or shipped.path(),
+        model=_model(),
         out=_OUT.value,
         formats=_FORMATS.value,
         version=_VERSION.value,
@@ -60,6 +61,13 @@ def main(argv):
         time_files=_LATENCY.value,
     )
     print(f"{exporting.table(report)}\n\n{_OUT.value}/{exporting.REPORT}")
+
+
+def _model():
+    # A page is fetched before it is used: alone, it takes the smallest model.
+    return shipped.model_path(
+        _MODEL.value, "compact" if _FORMATS.value == ["web"] else shipped.DEFAULT
+    )
 
 
 if __name__ == "__main__":

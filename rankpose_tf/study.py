@@ -22,7 +22,7 @@ from rankpose_tf.core import command, files
 from rankpose_tf.core.errors import RankPoseError
 
 _MODEL = flags.DEFINE_string(
-    "model", "", "Workdir or .keras file; the model of the package if not given."
+    "model", "", "Workdir, .keras file, wide or compact; wide if not given."
 )
 _DATA = flags.DEFINE_list("data", [], "Folders made by rankpose_tf.prepare.")
 _OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
@@ -111,7 +111,7 @@ _STUDIES = {
 def _model():
     from rankpose_tf.models import shipped
 
-    return _MODEL.value or shipped.path()
+    return shipped.model_path(_MODEL.value)
 
 
 def _require(*names):

@@ -22,10 +22,10 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     """Loads a model, whatever its format, and runs it once.
 
     Args:
-      model: name of a shipped model, "compact" or "wide"; workdir of rankpose_tf.train; .keras
+      model: name of a shipped model, "wide" or "compact"; workdir of rankpose_tf.train; .keras
         file; folder of a SavedModel, or the folder of its versions, of which the newest is taken;
         .tflite file.
-        None is the shipped model "compact". A folder of a shipped model's name is "./compact".
+        None is the shipped model "wide". A folder of a shipped model's name is "./wide".
       threads: how many the network may use; None leaves it to the format. TensorFlow's belong to
         the process: they can't be changed once it has run.
       precision: of a shipped model: "fp32", or "int8", which is a third of the size, differs from

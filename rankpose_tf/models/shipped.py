@@ -13,7 +13,7 @@ from rankpose_tf.core.errors import RankPoseError
 
 FOLDER = pathlib.Path(__file__).parents[1] / "weights"
 # The names, which are the stems of their files. The first is taken where none is named.
-MODELS = ("compact", "wide")
+MODELS = ("wide", "compact")
 DEFAULT = MODELS[0]
 # What a file is of -> how its name ends.
 SUFFIXES = {"keras": ".keras", "fp32": "_fp32.tflite", "int8": "_int8.tflite"}
@@ -65,3 +65,17 @@ def path(name=DEFAULT, kind="keras"):
     """Path of a file, whole and unchanged; arguments and errors as for `read`."""
     read(name, kind)
     return file(name, kind)
+
+
+def model_path(model=None, default=DEFAULT):
+    """What a command's --model means, as the path of a .keras file or workdir.
+
+    Args:
+      model: name of a shipped model, or a path, which is taken as it is; None or "" is `default`.
+      default: name of a shipped model.
+
+    Raises:
+      RankPoseError: as for `read`.
+    """
+    name = model or default
+    return path(name) if name in MODELS else pathlib.Path(name)

@@ -71,7 +71,7 @@ def page(packages, tmp_path_factory):
     from rankpose_tf.models import shipped
 
     folder = tmp_path_factory.mktemp("page")
-    exporting.export(model=shipped.path(), out=folder, formats=["web"], time_files=False)
+    exporting.export(model=shipped.path("compact"), out=folder, formats=["web"], time_files=False)
     return folder
 
 
