@@ -42,11 +42,11 @@ class Face(NamedTuple):
 class PoseEstimator:
     """A model that predicts the poses of faces. Made by `load`.
 
-    A picture is RGB: a (H, W, 3) uint8 array, or the path or content of a file, read by
-    `pictures.read`. Without a box it has to be a face crop, a square of about 1.4 times the
-    longer side of the box around the 68 landmarks; one that is not square is fitted whole, black
-    beside it. With a box, left, top, right, bottom in pixels around the landmarks, the crop is
-    made of the scene as in training, black outside it.
+    A picture is RGB: a (H, W, 3) uint8 array, a picture of Pillow's, or the path or content of a
+    file, read by `pictures.read`. Without a box it has to be a face crop, a square of about 1.4
+    times the longer side of the box around the 68 landmarks; one that is not square is fitted
+    whole, black beside it. With a box, left, top, right, bottom in pixels around the landmarks, the
+    crop is made of the scene as in training, black outside it.
 
     Calls from several threads run side by side. An estimator may be pickled and copied. One on
     LiteRT works in a forked process too; TensorFlow can't, and there the call is refused.
@@ -92,9 +92,9 @@ class PoseEstimator:
         boxes = None if box is None else _checked_boxes(box)
         if _is_one(image):
             if boxes is None or boxes.ndim == 1:
-                return self.predict_crops(self.crop(image, boxes)[np.newaxis])[0]
+                return self.predict_crops(self._inside(image, boxes, "image")[np.newaxis])[0]
             picture = _picture(image, "image")
-            return self._predict(self.crop(picture, face) for face in boxes)
+            return self._predict(self._inside(picture, face, "image") for face in boxes)
         if len(image) == 0:
             raise RankPoseError("image: expected at least one picture, received an empty list")
         if boxes is not None and boxes.shape != (len(image), 4):
@@ -104,7 +104,7 @@ class PoseEstimator:
             )
         each = itertools.repeat(None) if boxes is None else boxes
         return self._predict(
-            self._crop(picture, face, f"image[{index}]")
+            self._inside(picture, face, f"image[{index}]")
             for index, (picture, face) in enumerate(zip(image, each, strict=False))
         )
 
@@ -180,6 +180,13 @@ class PoseEstimator:
             )
         return self._predict(iter(crops))
 
+    def _inside(self, image, box, name):
+        """A crop whose box has to meet the picture, as a user's does."""
+        picture = _picture(image, name)
+        if box is not None:
+            _require_inside(box, picture)
+        return self._crop(picture, box, name)
+
     def _crop(self, image, box, name, turn=0.0):
         picture = _picture(image, name)
         height, width = picture.shape[:2]
@@ -222,7 +229,24 @@ def _picture(image, name):
     """(H, W, 3) uint8 of a picture; RankPoseError, naming the argument, for anything else."""
     if _is_file(image):
         return pictures.read(image)
+    if pictures.is_pillow(image):
+        return pictures.of_pillow(image, name)
     return pictures.checked(image, name)
+
+
+def _require_inside(box, picture):
+    """Refuses a box of which no part is in the picture, and one in shares of it."""
+    height, width = picture.shape[:2]
+    if np.all((box >= 0) & (box <= 1)):
+        raise RankPoseError(
+            f"box: expected pixels, received {box.tolist()}, which are shares of the picture; "
+            f"multiply them by its width {width} and height {height}"
+        )
+    if np.any(box[:2] >= (width, height)) or np.any(box[2:] <= 0):
+        raise RankPoseError(
+            f"box: expected a part of it within the picture of {width} x {height} pixels, received "
+            f"{box.tolist()}"
+        )
 
 
 def _checked_boxes(box):
