@@ -2,12 +2,14 @@
 
     python -m rankpose_tf.study order --model=RUN --data=PREPARED
     python -m rankpose_tf.study conditions --data=PREPARED --out=conditions.md
+    python -m rankpose_tf.study rolls --data=PREPARED --out=rolls.md
     python -m rankpose_tf.study detector_fit --detector=blazeface --source=300W_LP.zip
     python -m rankpose_tf.study detector_fit --detector=blazeface --data=PREPARED --model=RUN
     python -m rankpose_tf.study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
 
 order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
 conditions: what poor light, covers, blur and small faces cost a model.
+rolls: what a roll in the plane costs, faces found and turned upright by their eyes and mouth.
 detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
 it costs (--data).
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
@@ -73,6 +75,13 @@ def _conditions():
     return conditions.table(conditions.measure(_model(), _DATA.value[0])), None
 
 
+def _rolls():
+    from rankpose_tf.studies import rolls
+
+    _require("data")
+    return rolls.table(rolls.measure(_DATA.value[0], _MODEL.value or None)), None
+
+
 def _detector_fit():
     from rankpose_tf.studies import detector_rule
 
@@ -103,6 +112,7 @@ def _protocol_costs():
 _STUDIES = {
     "order": _order,
     "conditions": _conditions,
+    "rolls": _rolls,
     "detector_fit": _detector_fit,
     "protocol_costs": _protocol_costs,
 }

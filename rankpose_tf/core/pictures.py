@@ -65,6 +65,8 @@ def read(source, max_pixels=MAX_PIXELS):
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(io.BytesIO(source), f"{len(source)} bytes", max_pixels)
     path = pathlib.Path(source)
+    if str(source).startswith("~") and not path.exists():
+        path = path.expanduser()
     try:
         # A pipe or a device would be waited for, perhaps for ever.
         if path.exists() and not path.is_file():
@@ -76,6 +78,24 @@ def read(source, max_pixels=MAX_PIXELS):
             raise
         reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
         raise PictureError(path, f"can't be opened: {reason}") from error
+
+
+def is_pillow(image):
+    """Whether it is a picture of Pillow's, which is not imported for it."""
+    return hasattr(image, "getbands") and hasattr(image, "info")
+
+
+def of_pillow(image, argument):
+    """(H, W, 3) uint8 RGB of a picture of Pillow's, taken as a file is: upright, over black.
+
+    Raises:
+      PictureError: as for `read`.
+    """
+    try:
+        image.load()
+    except Exception as error:  # Decoders report damage by many types.
+        raise PictureError(argument, f"is damaged: {_sentence(error)}") from error
+    return np.array(_rgb(_upright(image), argument))
 
 
 def checked(image, argument):

@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import extras, pictures
+from rankpose_tf.core import extras, pictures, upright
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.inference import rolled
 
 # The rule is fitted on faces; on something else its points may lie anywhere.
 _SHIFT_LIMIT = 0.3
@@ -40,10 +41,13 @@ class Detection(NamedTuple):
       box: (4,) float64 left, top, right, bottom, pixels: the landmark box; the crop is
         `crop_scale` times its longer side. It may reach outside the picture.
       score: 0..1.
+      turn: degrees clockwise by which the face is rolled beyond `upright.LIMIT`, else 0: the crop
+        is turned upright by it (core/upright.py).
     """
 
     box: np.ndarray
     score: float
+    turn: float = 0.0
 
 
 class Rule(NamedTuple):
@@ -56,6 +60,10 @@ class Rule(NamedTuple):
     weights: tuple
 
 
+# A face of less is looked for in the other quarter turns as well: BlazeFace gives those that are
+# upside down about 0.63 where upright ones get 0.85.
+_BLAZEFACE_SURE = 0.85
+_MTCNN_SURE = 0.95
 # Which points the detectors give, in the order of their rules; left and right of the picture.
 MTCNN_POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
@@ -118,7 +126,8 @@ def blazeface(threads=2, minimum_score=0.5):
     """
     from rankpose_tf.inference import blazeface as module
 
-    return from_backend(module.backend(threads, minimum_score), BLAZEFACE_RULE)
+    find = module.backend(threads, minimum_score)
+    return Detector(find, BLAZEFACE_RULE, _blazeface_eyes_and_mouth, _BLAZEFACE_SURE)
 
 
 def mtcnn(min_face_size=20, scale_factor=0.709):
@@ -135,7 +144,8 @@ def mtcnn(min_face_size=20, scale_factor=0.709):
     Raises:
       RankPoseError: if the package mtcnn is missing, or an argument is out of range.
     """
-    return from_backend(mtcnn_backend(min_face_size, scale_factor), MTCNN_RULE)
+    find = mtcnn_backend(min_face_size, scale_factor)
+    return Detector(find, MTCNN_RULE, _mtcnn_eyes_and_mouth, _MTCNN_SURE)
 
 
 def mtcnn_backend(min_face_size=20, scale_factor=0.709):
@@ -178,38 +188,75 @@ def from_backend(find, rule):
       rule: `Rule` for these boxes.
 
     Returns:
-      A detector; it refuses what is not (H, W, 3) uint8 with a RankPoseError.
+      `Detector`, which takes faces as they are, however rolled.
+    """
+    return Detector(find, rule)
+
+
+class Detector:
+    """A detector out of what finds boxes and points; calls are functions of the picture alone.
+
+    It refuses what is not (H, W, 3) uint8 with a RankPoseError.
     """
 
-    def detect(image):
+    def __init__(self, find, rule, eyes_and_mouth=None, sure=0.0):
+        """As `from_backend`, with what finds rolled faces, if anything does.
+
+        Args:
+          find, rule: as for `from_backend`.
+          eyes_and_mouth, sure: as for `rolled.Backend`; None leaves faces as they are.
+        """
+        self._rule = rule
+        self._backend = rolled.Backend(find, eyes_and_mouth, sure)
+
+    def __call__(self, image):
+        """List of `Detection`, best first."""
+        return self._with_faces(image, ())[0]
+
+    def following(self):
+        """A detector of one video's frames, in their order: it knows the faces of the last one."""
+        before = []
+
+        def detect(image):
+            detections, before[:] = self._with_faces(image, tuple(before))
+            return detections
+
+        return detect
+
+    def _with_faces(self, image, before):
         # A slice such as image[..., ::-1] is no memory that OpenCV can read.
         picture = np.ascontiguousarray(pictures.checked(image, "image"))
-        faces = zip(*find(picture), strict=True)
-        found = [
-            Detection(landmark_box(box, points, rule), float(score))
-            for box, points, score in faces
-            if np.all(box[2:] > box[:2])
-        ]
-        return sorted(found, key=lambda detection: -detection.score)
+        if self._backend.eyes_and_mouth is None:
+            faces = [rolled.Found(*face) for face in zip(*self._backend.find(picture), strict=True)]
+            faces = [face for face in faces if np.all(face.box[2:] > face.box[:2])]
+        else:
+            faces = rolled.find(self._backend, picture, before)
+        faces.sort(key=lambda face: -face.score)
+        return [self._detection(face) for face in faces], faces
 
-    return detect
+    def _detection(self, face):
+        box = landmark_box(face.box, face.points, self._rule, face.turn)
+        return Detection(box, float(face.score), face.turn)
 
 
-def landmark_box(box, points, rule):
-    """The rule of the module's docstring.
+def landmark_box(box, points, rule, turn=0.0):
+    """The rule of the module's docstring, with the face upright.
 
     Args:
       box: (4,) left, top, right, bottom, of the detector; pixels, with an extent.
       points: (K, 2) x, y of the detector, pixels.
       rule: `Rule` for K points.
+      turn: of the face, degrees.
 
     Returns:
       (4,) float64 left, top, right, bottom of a square, pixels. Shifts are kept within 0.3 and
       the factor within 0.6 to 1.6, whatever the points are.
     """
     features, centre, side = relative(box, points)
+    turned = upright.rotation(turn)
+    features[:-1] = (features[:-1].reshape(-1, 2) @ turned).reshape(-1)
     *shift, factor = features @ np.asarray(rule.weights)
-    centre = centre + side * np.clip(shift, -_SHIFT_LIMIT, _SHIFT_LIMIT)
+    centre = centre + side * turned @ np.clip(shift, -_SHIFT_LIMIT, _SHIFT_LIMIT)
     half = 0.5 * side * np.clip(factor, *_FACTOR_LIMITS)
     return np.concatenate([centre - half, centre + half])
 
@@ -228,6 +275,20 @@ def relative(box, points):
     centre, side = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max()
     offsets = (np.asarray(points, np.float64).reshape(-1, 2) - centre) / side
     return np.append(offsets.reshape(-1), 1.0), centre, side
+
+
+def of_mtcnn(box, points, score):
+    """`Detection` of a box (4,) and five points (5, 2) that MTCNN gave, pixels."""
+    turn = upright.beyond_limit(upright.angle(*_mtcnn_eyes_and_mouth(points)))
+    return Detection(landmark_box(box, points, MTCNN_RULE, turn), score, turn)
+
+
+def _blazeface_eyes_and_mouth(points):
+    return points[0], points[1], points[3]
+
+
+def _mtcnn_eyes_and_mouth(points):
+    return points[0], points[1], (points[3] + points[4]) / 2
 
 
 def main_face(detections, width, height):

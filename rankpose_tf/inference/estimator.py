@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import crop, pictures
+from rankpose_tf.core import crop, pictures, upright
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import Pose
+from rankpose_tf.inference import answers
 
 # Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
 BATCH_SIZE = 64
@@ -41,11 +42,11 @@ class Face(NamedTuple):
 class PoseEstimator:
     """A model that predicts the poses of faces. Made by `load`.
 
-    A picture is RGB: a (H, W, 3) uint8 array, or the path or content of a file, read by
-    `pictures.read`. Without a box it has to be a face crop, a square of about 1.4 times the
-    longer side of the box around the 68 landmarks; one that is not square is fitted whole, black
-    beside it. With a box, left, top, right, bottom in pixels around the landmarks, the crop is
-    made of the scene as in training, black outside it.
+    A picture is RGB: a (H, W, 3) uint8 array, a picture of Pillow's, or the path or content of a
+    file, read by `pictures.read`. Without a box it has to be a face crop, a square of about 1.4
+    times the longer side of the box around the 68 landmarks; one that is not square is fitted
+    whole, black beside it. With a box, left, top, right, bottom in pixels around the landmarks, the
+    crop is made of the scene as in training, black outside it.
 
     Calls from several threads run side by side. An estimator may be pickled and copied. One on
     LiteRT works in a forked process too; TensorFlow can't, and there the call is refused.
@@ -91,9 +92,9 @@ class PoseEstimator:
         boxes = None if box is None else _checked_boxes(box)
         if _is_one(image):
             if boxes is None or boxes.ndim == 1:
-                return self.predict_crops(self.crop(image, boxes)[np.newaxis])[0]
+                return self.predict_crops(self._inside(image, boxes, "image")[np.newaxis])[0]
             picture = _picture(image, "image")
-            return self._predict(self.crop(picture, face) for face in boxes)
+            return self._predict(self._inside(picture, face, "image") for face in boxes)
         if len(image) == 0:
             raise RankPoseError("image: expected at least one picture, received an empty list")
         if boxes is not None and boxes.shape != (len(image), 4):
@@ -103,7 +104,7 @@ class PoseEstimator:
             )
         each = itertools.repeat(None) if boxes is None else boxes
         return self._predict(
-            self._crop(picture, face, f"image[{index}]")
+            self._inside(picture, face, f"image[{index}]")
             for index, (picture, face) in enumerate(zip(image, each, strict=False))
         )
 
@@ -112,12 +113,14 @@ class PoseEstimator:
 
         Args:
           image: a picture.
-          detector: function (H, W, 3) uint8 RGB -> boxes (N, 4), or boxes and scores (N, 5), or
-            a sequence of (box, score). Its boxes must be about those around the 68 landmarks.
-            None is `detection.for_pictures()`.
+          detector: function (H, W, 3) uint8 RGB -> what `answers.read` reads: boxes (N, 4), or
+            boxes and scores (N, 5), a sequence of (box, score), or MTCNN's dicts. Its boxes must
+            be about those around the 68 landmarks. None is `detection.for_pictures()`, which
+            also turns faces that are rolled by more than 25 degrees upright.
 
         Returns:
-          List of `Face`, in the detector's order; empty where it finds none.
+          List of `Face`, in the detector's order; empty where it finds none. Faces whose box has
+          no extent are left out.
 
         Raises:
           RankPoseError: for another `image`, a detector that answers otherwise, or where the
@@ -126,18 +129,24 @@ class PoseEstimator:
         picture = _picture(image, "image")
         if detector is None:
             detector = self._default_detector()
-        boxes, scores = _boxes_and_scores(detector(picture))
-        if not len(boxes):
+        found = answers.read(detector(picture))
+        if not found:
             return []
-        poses = self.predict(picture, boxes)
-        return [Face(*face) for face in zip(boxes, scores, poses, strict=True)]
+        poses = self._predict(self.crop(picture, face.box, face.turn) for face in found)
+        angles = upright.turned_back(poses.as_array(), [face.turn for face in found])
+        poses = Pose.from_array(angles)
+        return [
+            Face(face.box, face.score, pose) for face, pose in zip(found, poses, strict=True)
+        ]
 
-    def crop(self, image, box=None):
+    def crop(self, image, box=None, turn=0.0):
         """The network's input for one picture.
 
         Args:
           image: a picture.
           box: (4,); None takes the whole picture.
+          turn: degrees clockwise by which the face is rolled, which is turned upright
+            (core/upright.py); `upright.turned_back` gives the pose in the picture.
 
         Returns:
           (S, S, 3) uint8, as training cropped it.
@@ -148,7 +157,7 @@ class PoseEstimator:
         box = None if box is None else _checked_boxes(box)
         if box is not None and box.ndim != 1:
             raise RankPoseError(f"box: expected shape (4,), received {box.shape}")
-        return self._crop(image, box, "image")
+        return self._crop(image, box, "image", turn)
 
     def predict_crops(self, crops):
         """Predicts the poses in what `crop` made, for those who read and crop in threads.
@@ -171,7 +180,14 @@ class PoseEstimator:
             )
         return self._predict(iter(crops))
 
-    def _crop(self, image, box, name):
+    def _inside(self, image, box, name):
+        """A crop whose box has to meet the picture, as a user's does."""
+        picture = _picture(image, name)
+        if box is not None:
+            _require_inside(box, picture)
+        return self._crop(picture, box, name)
+
+    def _crop(self, image, box, name, turn=0.0):
         picture = _picture(image, name)
         height, width = picture.shape[:2]
         if box is None and height == width == self.input_size:
@@ -180,6 +196,8 @@ class PoseEstimator:
         square = crop.square_around(
             (0, 0, width, height) if whole else box, 1.0 if whole else self.crop_scale
         )
+        if turn:
+            picture, square = upright.upright_square(picture, square, turn, self.input_size)
         return np.rint(crop.crop_and_resize(picture, square, self.input_size)).astype(np.uint8)
 
     def _predict(self, crops):
@@ -211,7 +229,24 @@ def _picture(image, name):
     """(H, W, 3) uint8 of a picture; RankPoseError, naming the argument, for anything else."""
     if _is_file(image):
         return pictures.read(image)
+    if pictures.is_pillow(image):
+        return pictures.of_pillow(image, name)
     return pictures.checked(image, name)
+
+
+def _require_inside(box, picture):
+    """Refuses a box of which no part is in the picture, and one in shares of it."""
+    height, width = picture.shape[:2]
+    if np.all((box >= 0) & (box <= 1)):
+        raise RankPoseError(
+            f"box: expected pixels, received {box.tolist()}, which are shares of the picture; "
+            f"multiply them by its width {width} and height {height}"
+        )
+    if np.any(box[:2] >= (width, height)) or np.any(box[2:] <= 0):
+        raise RankPoseError(
+            f"box: expected a part of it within the picture of {width} x {height} pixels, received "
+            f"{box.tolist()}"
+        )
 
 
 def _checked_boxes(box):
@@ -234,21 +269,3 @@ def _checked_boxes(box):
             f"received {first}"
         )
     return boxes
-
-
-def _boxes_and_scores(found):
-    """Boxes (N, 4) and a list of N scores of what a detector gave, or RankPoseError."""
-    try:
-        faces = list(found)
-        (length,) = {len(face) for face in faces} or {4}
-        if length not in (2, 4, 5):
-            raise TypeError
-        boxes = [face[0] if length == 2 else face[:4] for face in faces]
-        boxes = np.asarray(boxes, np.float64).reshape(len(faces), 4)
-        scores = [None if length == 4 else float(face[-1]) for face in faces]
-    except (TypeError, ValueError) as error:
-        raise RankPoseError(
-            "detector: expected boxes (N, 4), boxes and scores (N, 5), or pairs of box and score, "
-            f"received {found!r}"
-        ) from error
-    return _checked_boxes(boxes), scores

@@ -5,6 +5,8 @@ file, which is also what a shipped model is loaded from.
 """
 
 import json
+import numbers
+import os
 import pathlib
 
 import numpy as np
@@ -42,15 +44,20 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
         installed, a precision or runtime that the model does not have, or threads that can't be
         set.
     """
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
+    whole = isinstance(threads, numbers.Integral) and not isinstance(threads, bool)
+    if threads is not None and not (whole and threads >= 1):
         raise RankPoseError(f"threads: expected a whole number from 1, received {threads!r}")
+    threads = None if threads is None else int(threads)
+    if not (model is None or isinstance(model, str | os.PathLike)):
+        raise RankPoseError(f"model: expected a name or a path, received {model!r}")
     _check("precision", precision, PRECISIONS)
     _check("runtime", runtime, RUNTIMES)
     name = shipped.DEFAULT if model is None else model
     if name in shipped.MODELS:
         network, description = _load_shipped(name, threads, precision or "fp32", runtime)
     else:
-        network, description = _load_path(pathlib.Path(model), threads, precision, runtime)
+        path = pathlib.Path(model).expanduser()
+        network, description = _load_path(path, threads, precision, runtime)
     missing = {"input_size", "crop_scale"} - description.keys()
     if missing:
         raise RankPoseError(

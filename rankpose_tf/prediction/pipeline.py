@@ -4,16 +4,18 @@ Each step is ahead of the next by a bounded amount, so that they overlap and mem
 with the number of pictures or the length of a video.
 """
 
+import copy
 from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import pictures
-from rankpose_tf.inference import detection
+from rankpose_tf.core import pictures, upright
+from rankpose_tf.inference import answers, detection
 from rankpose_tf.prediction.ahead import read_ahead
 
 # Of what waits for a batch to be full, in bytes; decoded pictures are by far the most of it.
 _WAITING = 200_000_000
+_WHOLE = detection.Detection(None, None)
 
 
 class Item(NamedTuple):
@@ -24,7 +26,7 @@ class Item(NamedTuple):
       frame: index from 0 in a video; None for a picture.
       time: of the frame, seconds.
       image: (H, W, 3) uint8 RGB, while it is still needed.
-      faces: of (box, score); both None where the whole picture is a crop.
+      faces: of `Detection`; its box and score are None where the whole picture is a crop.
       crops: of (S, S, 3) uint8, one a face.
       reason: why there is no picture.
     """
@@ -81,18 +83,25 @@ class Look:
         else:
             self._of_frames = self._of_frames or detection.for_video()
 
+    def following(self):
+        """The same for the frames of one video, in their order, where the detector can follow."""
+        own = copy.copy(self)
+        if hasattr(own._of_frames, "following"):
+            own._of_frames = own._of_frames.following()
+        return own
+
     def __call__(self, item):
         """The item with its faces and crops."""
         if item.image is None:
             return item
         if self.crops:
-            faces = ((None, None),)
+            faces = (_WHOLE,)
         else:
             detect_in = self._of_pictures if item.frame is None else self._of_frames
-            faces = tuple(detect_in(item.image))
+            faces = tuple(answers.read(detect_in(item.image)))
         return item._replace(
             faces=faces,
-            crops=tuple(self._estimator.crop(item.image, box) for box, _ in faces),
+            crops=tuple(self._estimator.crop(item.image, box, turn) for box, _, turn in faces),
             image=item.image if self._keep_images else None,
         )
 
@@ -141,5 +150,5 @@ def _predicted(items, estimator):
     start = 0
     for item in items:
         end = start + len(item.crops)
-        yield item, angles[start:end]
+        yield item, upright.turned_back(angles[start:end], [face.turn for face in item.faces])
         start = end

@@ -62,7 +62,7 @@ def run(
       estimator: `PoseEstimator`.
       out: new .csv or .jsonl file (results.py), or None.
       crops: each picture or frame is a face crop; no detector is used.
-      detector: function image -> sequence of (box, score) for all inputs; by default
+      detector: for all inputs, as for `PoseEstimator.predict_faces`; by default
         `detection.for_pictures` and `detection.for_video`.
       draw: "axes", "cube" or "none".
       draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
@@ -184,7 +184,7 @@ class _Run:
     def _drawn(self, item, angles):
         faces = [
             (box, pose)
-            for (box, _), pose in zip(item.faces, angles, strict=True)
+            for (box, *_), pose in zip(item.faces, angles, strict=True)
             if np.all(np.isfinite(pose))
         ]
         return drawings.annotate(item.image, faces, self._draw)
@@ -216,7 +216,7 @@ class _Run:
         with contextlib.closing(items), bar:
             for item, angles in pipeline.poses(items, self._estimator, batch_size):
                 # A crop has no box: its face is always where it was.
-                boxes = [(0, 0, 1, 1) if box is None else box for box, _ in item.faces]
+                boxes = [(0, 0, 1, 1) if box is None else box for box, *_ in item.faces]
                 numbers, angles = tracked.smooth(boxes, angles, item.time)
                 self._keep(item, angles, numbers)
                 self.summary.frames += 1
@@ -230,18 +230,19 @@ class _Run:
     def _looked_at(self, source, frames):
         """The frames as items, and how many make a batch."""
         items = (pipeline.Item(source.path, *frame) for frame in frames)
+        look = self._look.following()
         if source.kind == CAMERA:
             # Its frames would only wait: they are looked at as they come, one by one.
-            return (self._look(item) for item in items), 1
+            return (look(item) for item in items), 1
         most = 2 * self._batch_size
-        items = pipeline.items_ahead(items, lambda item: item, self._look, 1, most)
+        items = pipeline.items_ahead(items, lambda item: item, look, 1, most)
         return items, self._batch_size
 
     def _keep(self, item, angles, numbers):
         """Writes the rows of an item, together, and counts it."""
         place = (item.path, item.frame, item.time)
         rows = [
-            _row(place, number, *face, pose)
+            _row(place, number, face.box, face.score, pose)
             for number, face, pose in zip(numbers, item.faces, angles, strict=True)
         ]
         self.summary.faces += len(rows)

@@ -189,6 +189,9 @@ def test_what_is_no_picture_is_refused_and_told_what_to_do(judge, image, words):
         ((1, 2, 1e30, 4), "expected finite"),
         ((30, 2, 10, 40), r"left < right and top < bottom, received \[30.0, 2.0, 10.0, 40.0\]"),
         ((5, 5, 5, 5), "left < right"),
+        ((500, 500, 600, 600), "expected a part of it within the picture of 50 x 50 pixels"),
+        ((-9, -9, 0, 0), "expected a part of it within"),
+        ((0.2, 0.2, 0.7, 0.7), "expected pixels.* shares of the picture"),
         ([(1, 2, 3, 4), (1, 2, 3, np.nan)], r"received \[1.0, 2.0, 3.0, nan\]"),
     ],
 )
@@ -287,3 +290,17 @@ def test_threads_may_share_an_estimator(judge):
     for thread in threads:
         thread.join()
     assert found == [judge.predict(image) for image in images]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "CMYK", "L", "RGBA", "LA"])
+def test_a_picture_of_pillows_is_taken_as_its_file_is(judge, mode, tmp_path):
+    from PIL import Image
+
+    image = Image.fromarray(scene(40, 60)).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / ("turned.jpg" if mode == "CMYK" else "turned.png")
+    image.save(path, exif=exif)
+    with Image.open(path) as opened:
+        assert judge.predict(opened, (3, 4, 30, 50)) == judge.predict(path, (3, 4, 30, 50))
+        assert judge.predict([opened]) == judge.predict([path])

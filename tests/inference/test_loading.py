@@ -303,3 +303,21 @@ def test_the_shipped_model_knows_left_from_right_on_real_pictures(shared_data):
             box = [*marks.min(axis=1), *marks.max(axis=1)]
             pose = loaded.predict(archive.read(f"AFLW2000/{name}.jpg"), box)
             assert sign * getattr(pose, angle) > 10, (name, pose)
+
+
+@pytest.mark.parametrize("model", [5, b"compact", ["compact"]])
+def test_a_model_is_a_name_or_a_path(model):
+    with pytest.raises(RankPoseError, match="model: expected a name or a path, received"):
+        rankpose_tf.load(model)
+
+
+def test_threads_may_be_numpys_and_no_truth_value():
+    assert rankpose_tf.load(threads=np.int64(2)).input_size
+    with pytest.raises(RankPoseError, match="threads: expected a whole number from 1"):
+        rankpose_tf.load(threads=True)
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(RankPoseError, match=f"received '{tmp_path}/absent'"):
+        rankpose_tf.load("~/absent")

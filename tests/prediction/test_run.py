@@ -25,7 +25,7 @@ class KnownEstimator:
     def __init__(self):
         self.batches = []
 
-    def crop(self, image, box=None):
+    def crop(self, image, box=None, turn=0.0):
         if box is not None:
             left, top, right, bottom = (int(side) for side in box)
             image = image[top:bottom, left:right]
@@ -146,7 +146,7 @@ def test_pictures_wait_in_bounded_number(tmp_path, monkeypatch):
             time.sleep(0.01)
             return super().predict_crops(crops)
 
-        def crop(self, image, box=None):
+        def crop(self, image, box=None, turn=0.0):
             return np.array(super().crop(image, box))
 
     found = lambda image: [((0, 0, 20, 20), 1.0)]  # noqa: E731
@@ -191,7 +191,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_file(folder, tmp_path, suffix
     run(folder, out=whole)
 
     class Stopped(KnownEstimator):
-        def crop(self, image, box=None):
+        def crop(self, image, box=None, turn=0.0):
             if len(self.batches) == stop:
                 raise KeyboardInterrupt
             return super().crop(image, box)

@@ -1,0 +1,79 @@
+"""What detectors answer: the shapes that are read, each made a list of `detection.Detection`.
+
+    (N, 4)                       boxes: left, top, right, bottom, pixels
+    (N, 5)                       boxes and scores
+    [(box, score), ...]
+    [Detection, ...]             of this package, with the turn of rolled faces
+    [{"box": [left, top, width, height], "confidence": ..., "keypoints": {...}}, ...]
+
+The last is what `MTCNN().detect_faces` gives; its boxes are made landmark boxes by the rule for
+MTCNN where the five keypoints are there, and its faces turned upright.
+"""
+
+import numpy as np
+
+from rankpose_tf.core.errors import RankPoseError
+
+_KEYS = {"box", "confidence", "keypoints"}
+
+
+def read(found):
+    """The faces of a detector's answer; those whose box has no extent are left out.
+
+    Args:
+      found: see the module's docstring.
+
+    Returns:
+      List of `detection.Detection`, in the detector's order; score None where it gives none.
+
+    Raises:
+      RankPoseError: for anything else, a box that is not finite too.
+    """
+    try:
+        faces = [_face(face) for face in found]
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise RankPoseError(
+            "detector: expected boxes (N, 4), boxes and scores (N, 5), pairs of box and score, or "
+            f"dicts with {', '.join(sorted(_KEYS))} as MTCNN gives them, received {found!r}"
+        ) from error
+    for face in faces:
+        if not np.all(np.isfinite(face.box)):
+            raise RankPoseError(
+                f"detector: box: expected finite left, top, right, bottom, received "
+                f"{face.box.tolist()}"
+            )
+    return [face for face in faces if _has_extent(face.box)]
+
+
+def _has_extent(box):
+    return bool(np.all(box[2:] > box[:2]))
+
+
+def _face(face):
+    from rankpose_tf.inference.detection import Detection
+
+    if isinstance(face, Detection):
+        return face._replace(box=np.asarray(face.box, np.float64).reshape(4))
+    if isinstance(face, dict):
+        return _of_mtcnn(face)
+    if len(face) == 2:
+        box, score = face
+    elif len(face) in (4, 5):
+        box, score = face[:4], (*face[4:], None)[0]
+    else:
+        raise TypeError
+    box = np.asarray(box, np.float64).reshape(4)
+    return Detection(box, None if score is None else float(score))
+
+
+def _of_mtcnn(face):
+    from rankpose_tf.inference import detection
+
+    left, top, width, height = (float(value) for value in face["box"])
+    box = np.array([left, top, left + width, top + height])
+    score = float(face["confidence"]) if "confidence" in face else None
+    points = face.get("keypoints") or {}
+    if not all(name in points for name in detection.MTCNN_POINTS) or not _has_extent(box):
+        return detection.Detection(box, score)
+    points = np.array([points[name] for name in detection.MTCNN_POINTS], np.float64)
+    return detection.of_mtcnn(box, points, score)
