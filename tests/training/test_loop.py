@@ -225,7 +225,7 @@ def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_
         asked.append(options)
         return made(*arguments, **options)
 
-    monkeypatch.setattr(loop.pair_streams, "training_pairs", recorded)
+    monkeypatch.setattr(pairs, "training_pairs", recorded)
     options = {"training_identities": 6, "steps_per_epoch": 2, "epochs": 1, **choice}
     result = train(prepared, tmp_path, **options)
     assert result["training_identities"] == 6 and choice.items() <= result["recipe"].items()
