@@ -132,7 +132,7 @@ class NormalizedDense(keras.layers.Layer):
 class AntialiasedResize(keras.layers.Layer):
     """Fits pictures into the tower's square input, with antialiasing.
 
-    Faces to be judged are often several times larger than the tower's input, and plain
+    Faces to be predicted are often several times larger than the tower's input, and plain
     bilinear sampling would show the tower patterns that training never did. A picture that is
     not square is fitted whole, black beside it as where a training crop leaves its picture:
     stretching it would turn the head. Pictures that already have the size pass untouched, at no

@@ -95,13 +95,13 @@ def _check_description(path, network, description):
         raise RankPoseError(
             f"model: {str(path)!r} is no single-image model; pass the best.keras of a workdir"
         )
-    for key, found in (
+    for key, built in (
         ("transform", named["pose"].transform),
         ("input_size", named["resize"].size),
     ):
-        if description.get(key) != found:
+        if description.get(key) != built:
             raise RankPoseError(
                 f"model: {str(path)!r} is described with {key} {description.get(key)!r}, its "
-                f"network has {found!r}; description and network are of two models, pass the "
+                f"network has {built!r}; description and network are of two models, pass the "
                 "file as rankpose_tf.train wrote it"
             )

@@ -29,14 +29,15 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
       JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views, the
       same of the pictures as they were taken (None where no name tells).
     """
-    network, about = saving.load_model(path)
+    network, description = saving.load_model(path)
     table = records.read_identity_table(data)
     views = pairs.views(
-        data, about["input_size"], about["crop_scale"], batch_size, filter_angles, threshold
+        *(data, description["input_size"], description["crop_scale"]),
+        *(batch_size, filter_angles, threshold),
     )
     expected = pairs.count_held_out_views(table, threshold, filter_angles)
-    found = evaluation.predict(network, views, data, expected)
-    names, true, predicted = (found[key] for key in ("names", "true", "predicted"))
+    predictions = evaluation.predict(network, views, data, expected)
+    names, true, predicted = (predictions[key] for key in ("names", "true", "predicted"))
     figures = metrics.summarise(true, predicted, names)
     first = np.array([pathlib.PurePath(name).stem.endswith("_0") for name in names])
     taken = metrics.summarise(true[first], predicted[first]) if first.any() else None

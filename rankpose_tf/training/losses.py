@@ -9,11 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.training.recipe import LOSS_UNITS
 
-LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / np.pi}
-REGRESSIONS = ("squared", "huber")
 # Error from which "huber" costs linearly, degrees; no other was tried.
 HUBER_DEGREES = 10.0
 
@@ -108,10 +106,7 @@ class RankPoseLoss(keras.losses.Loss):
 
     Args:
       beta: weight of the regression loss, 0 to 1; 1 is regression alone.
-      loss_unit, regression: see `loss_terms`.
-
-    Raises:
-      RankPoseError: for a beta outside 0..1, or an unknown name.
+      loss_unit, regression: see `loss_terms`. `Recipe` checks all three.
     """
 
     def __init__(
@@ -123,16 +118,6 @@ class RankPoseLoss(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        if not 0.0 <= beta <= 1.0:
-            raise RankPoseError(f"beta: expected a number from 0 to 1, received {beta}")
-        for argument, value, names in (
-            ("loss_unit", loss_unit, LOSS_UNITS),
-            ("regression", regression, REGRESSIONS),
-        ):
-            if value not in names:
-                raise RankPoseError(
-                    f"{argument}: expected one of {', '.join(names)}, received {value!r}"
-                )
         self.beta = beta
         self.terms = {"loss_unit": loss_unit, "regression": regression}
 

@@ -1,43 +1,112 @@
 """The folder of a training run: whose it is, and the checkpoint that it goes on from."""
 
+import contextlib
+import os
 import pathlib
 
 import keras
+from absl import logging
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.training.recipe import differences, from_flagfile, to_flagfile
+
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None
+
+_DATA_LINE = "# fingerprint of the data: "
 
 
-def claim_workdir(workdir, settings):
-    """Makes `workdir` this run's own, or checks that it already is.
+@contextlib.contextmanager
+def claimed(workdir, recipe, fingerprint=None):
+    """Makes `workdir` this run's own as long as it lasts, or checks that it already is.
 
     Args:
       workdir: folder; made if absent.
-      settings: dict of the flags as run, written to flags.cfg as a flagfile.
+      recipe: `Recipe`, written to flags.cfg as a flagfile.
+      fingerprint: of the prepared data, which tells two sets apart wherever they lie; None where
+        the recipe alone says what the data are.
 
-    Returns:
+    Yields:
       The folder as a path.
 
     Raises:
-      RankPoseError: if the folder holds something else, or a run with other flags.
+      RankPoseError: if the folder holds something else, a run of another recipe or of other data,
+        or one that is going on now.
     """
     workdir = pathlib.Path(workdir)
     record = workdir / "flags.cfg"
-    lines = [f"--{name}={value}" for name, value in sorted(settings.items())]
     files.new_folder("workdir", workdir, resumed=record.is_file(), own="training run")
-    if record.is_file() and (workdir / "last.keras").is_file():
-        before = record.read_text(encoding="utf-8").splitlines()
-        differing = sorted(set(before) ^ set(lines))
-        if differing:
-            raise RankPoseError(
-                f"workdir: {str(workdir)!r} holds a run with other flags ({' '.join(differing)}); "
-                "pass the same flags to go on with it, or another --workdir"
-            )
-    else:
+    workdir.mkdir(parents=True, exist_ok=True)
+    with _locked(workdir):
         # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
-        workdir.mkdir(parents=True, exist_ok=True)
-        files.write_text(record, "\n".join(lines) + "\n")
-    return workdir
+        if record.is_file() and (workdir / "last.keras").is_file():
+            _check_same(workdir, record.read_text(encoding="utf-8"), recipe, fingerprint)
+        else:
+            data = f"{_DATA_LINE}{fingerprint}\n" if fingerprint else ""
+            files.write_text(record, data + to_flagfile(recipe))
+        yield workdir
+
+
+@contextlib.contextmanager
+def _locked(workdir):
+    """Keeps a second run out of the folder; the lock of a killed process is gone with it."""
+    if not fcntl:
+        yield
+        return
+    # The folder itself is locked: no file of ours stays in it.
+    handle = os.open(workdir, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise RankPoseError(
+            f"workdir: another run is training in {str(workdir)!r}; wait for it, stop it, or pass "
+            "another --workdir"
+        ) from error
+    except OSError as error:
+        # Some network disks know no locks; a run there is the user's to watch.
+        logging.warning("%s can't be locked (%s)", workdir, error)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _check_same(workdir, recorded, recipe, fingerprint):
+    """Refuses to go on with a run that was begun with another recipe or other data.
+
+    Raises:
+      RankPoseError: with the options that differ, both values of each, and what to do.
+    """
+    try:
+        begun = from_flagfile(recorded)
+    except RankPoseError as error:
+        raise RankPoseError(
+            f"workdir: {str(workdir)!r} can't be gone on with ({error}); pass another "
+            "--workdir, or use the version of rankpose_tf that began it"
+        ) from error
+    differing = differences(begun, recipe)
+    first = recorded.partition("\n")[0]
+    if fingerprint and first.startswith(_DATA_LINE):
+        differing.pop("data", None)
+        if first != _DATA_LINE + fingerprint:
+            differing["data"] = (f"other data from {begun.data}", recipe.data)
+    if not differing:
+        return
+    if differing.keys() == {"epochs"} and recipe.epochs > begun.epochs:
+        raise RankPoseError(
+            f"workdir: {str(workdir)!r} is a run of {begun.epochs} epochs, received "
+            f"--epochs={recipe.epochs}; the learning rate falls to 0 over the epochs that a run is "
+            "begun with, so to train longer start anew in another --workdir"
+        )
+    shown = [f"--{name}={now} (begun with {was})" for name, (was, now) in differing.items()]
+    raise RankPoseError(
+        f"workdir: {str(workdir)!r} holds a run of another recipe, received {', '.join(shown)}; "
+        "pass what its flags.cfg has to go on with it, or another --workdir"
+    )
 
 
 def resume(workdir):

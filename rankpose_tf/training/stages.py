@@ -1,0 +1,117 @@
+"""Which identities a run trains on, and the streams of pairs that its stages see."""
+
+import functools
+import typing
+
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import pairs as pair_streams
+from rankpose_tf.data import records
+
+_HELD_OUT = 200
+
+
+class Split(typing.NamedTuple):
+    """Which identities train.
+
+    Attributes:
+      threshold: the largest held-out hash.
+      held_out: how many are held out.
+      chosen: records of the chosen training identities; None is all.
+      identities: how many train.
+      epoch_steps: steps of an epoch.
+    """
+
+    threshold: int
+    held_out: int
+    chosen: list | None
+    identities: int
+    epoch_steps: int
+
+
+class Stage(typing.NamedTuple):
+    """Epochs of a run that train alike.
+
+    Attributes:
+      until: the run's epoch that the stage ends with.
+      stream: makes its training pairs, from any `start_step` on.
+      validation: makes its held-out pairs, or returns None where nothing is held out.
+      photos: whether they are two photos of two faces, whose order is not trained.
+    """
+
+    until: int
+    stream: typing.Callable
+    validation: typing.Callable
+    photos: bool
+
+
+def split(recipe, data):
+    """`Split` of prepared shards.
+
+    Raises:
+      RankPoseError: if nothing is left to train on.
+    """
+    table = records.read_identity_table(data)
+    held_out = recipe.validation_identities
+    if held_out < 0:
+        held_out = min(_HELD_OUT, len({row["group"] for row in table}) // 5)
+    threshold = pair_streams.held_out_threshold(table, held_out)
+    identities = pair_streams.count_training_identities(table, threshold, recipe.filter_angles)
+    if identities == 0:
+        raise RankPoseError(
+            f"data: {str(data)!r} holds no identity with two usable views to train on; "
+            "see its dataset.json for what was skipped"
+        )
+    chosen = None
+    if recipe.training_identities:
+        chosen = pair_streams.choose_identities(
+            data, threshold, recipe.filter_angles, recipe.training_identities
+        )
+        identities = len(chosen)
+    steps = recipe.steps_per_epoch or max(
+        1, identities * recipe.pairs_per_identity // recipe.batch_size
+    )
+    return Split(threshold, held_out, chosen, identities, steps)
+
+
+def stages(recipe, data, parts):
+    """The stages of a run: on pairs, then on photos.
+
+    Args:
+      recipe: `recipe.Recipe`.
+      data: prepared shards.
+      parts: `Split` of them.
+
+    Returns:
+      List of two `Stage`; one that ends where it begins has no epochs.
+    """
+    crops = {
+        "input_size": recipe.input_size,
+        "batch_size": recipe.batch_size,
+        "threshold": parts.threshold,
+        "filter_angles": recipe.filter_angles,
+        "crop_scale": recipe.crop_scale,
+    }
+    stream = functools.partial(
+        pair_streams.training_pairs,
+        data,
+        seed=recipe.seed,
+        round_length=parts.identities,
+        chosen=parts.chosen,
+        augmentation=recipe.augmentation,
+        **crops,
+    )
+    of_pairs = functools.partial(
+        stream, pairs=recipe.pairs, first_view_probability=recipe.first_view_probability
+    )
+
+    def validation(photos):
+        if not parts.held_out:
+            return None
+        return pair_streams.validation_pairs(data, photos=photos, **crops)
+
+    return [
+        Stage(recipe.epochs - recipe.photo_epochs, of_pairs, lambda: validation(False), False),
+        Stage(
+            recipe.epochs, functools.partial(stream, pairs="photos"), lambda: validation(True), True
+        ),
+    ]
