@@ -54,8 +54,8 @@ class Recipe:
     validation_identities: int = _option(
         DATA,
         -1,
-        "Identities held out of training, to choose the best epoch by; -1 is 200, or of fewer "
-        "than 1,000 a fifth.",
+        "Identities held out of training, to choose the best epoch by; -1 is 200, or a fifth of "
+        "fewer than 400.",
         low=-1,
     )
     training_identities: int = _option(DATA, 0, "How many to train on; 0 is all.", low=0)

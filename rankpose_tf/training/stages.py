@@ -53,7 +53,8 @@ def split(recipe, data):
     table = records.read_identity_table(data)
     held_out = recipe.validation_identities
     if held_out < 0:
-        held_out = min(_HELD_OUT, len({row["group"] for row in table}) // 5)
+        groups = len({row["group"] for row in table})
+        held_out = _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
     threshold = pair_streams.held_out_threshold(table, held_out)
     identities = pair_streams.count_training_identities(table, threshold, recipe.filter_angles)
     if identities == 0:
