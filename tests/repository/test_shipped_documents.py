@@ -1,12 +1,14 @@
-"""What is written of the shipped model is what its committed results say."""
+"""What is written of the shipped models is what their committed results say."""
 
 import json
 import pathlib
 
 import pytest
 
+from rankpose_tf.models import shipped
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "docs" / "results" / "compact"
+RESULTS = ROOT / "docs" / "results"
 
 
 def flags_of(path):
@@ -25,24 +27,29 @@ def errors(mae):
     return " | ".join(f"{mae[name]:.2f}" for name in ("yaw", "pitch", "roll"))
 
 
-@pytest.fixture(scope="module")
-def evaluation():
-    return json.loads((RESULTS / "evaluation.json").read_text())
+@pytest.fixture(params=shipped.MODELS)
+def name(request):
+    return request.param
 
 
-def test_the_flagfile_is_the_recipe_that_the_run_recorded():
-    recipe = flags_of(ROOT / "flags" / "compact.cfg")
-    recorded = flags_of(RESULTS / "flags.cfg")
+@pytest.fixture
+def evaluation(name):
+    return json.loads((RESULTS / name / "evaluation.json").read_text())
+
+
+def test_the_flagfile_is_the_recipe_that_the_run_recorded(name):
+    recipe = flags_of(ROOT / "flags" / f"{name}.cfg")
+    recorded = flags_of(RESULTS / name / "flags.cfg")
     assert len(recipe) > 10
     assert {name: recorded[name] for name in recipe} == recipe
 
 
-def test_readme_and_flagfile_have_the_figures_of_the_evaluation(evaluation):
+def test_readme_and_flagfile_have_the_figures_of_the_evaluation(name, evaluation):
     mean = f"{evaluation['mae']['mean']:.2f}"
-    row = f"| **compact, `flags/compact.cfg`** | {errors(evaluation['mae'])} | **{mean}** |"
+    row = f"| **{name}, `flags/{name}.cfg`** | {errors(evaluation['mae'])} | **{mean}** |"
     assert row in (ROOT / "README.md").read_text()
-    held_out = json.loads((RESULTS / "result.json").read_text())["held_out"]
-    header = (ROOT / "flags" / "compact.cfg").read_text().partition("--tower")[0]
+    held_out = json.loads((RESULTS / name / "result.json").read_text())["held_out"]
+    header = (ROOT / "flags" / f"{name}.cfg").read_text().partition("--tower")[0]
     for figure in (
         mean,
         f"{held_out['mae']['mean']:.2f}",
