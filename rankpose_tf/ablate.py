@@ -1,6 +1,6 @@
 """Trains and tests every cell of an ablation over several seeds, and writes one table.
 
-    python -m rankpose_tf.ablate --data=PREPARED --eval_data=PREPARED --workdir=RUNS
+    rankpose ablate --data=PREPARED --eval_data=PREPARED --workdir=RUNS
 
 The same command goes on with a stopped ablation. At the paper's scale: --recipe=flags/paper.cfg.
 """
@@ -12,7 +12,6 @@ from absl import flags
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
-from rankpose_tf.studies import ablation_cells, ablation_runs, ablation_table
 
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, to train on.")
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Folder made by rankpose_tf.prepare, to test on.")
@@ -34,9 +33,9 @@ _SUMMARY_ONLY = flags.DEFINE_boolean(
 
 def main(argv):
     del argv
-    for flag in (_DATA, _EVAL_DATA, _WORKDIR):
-        if not flag.value:
-            raise RankPoseError(f"{flag.name}: pass --{flag.name}=FOLDER")
+    # Not above: the help needs none of them.
+    from rankpose_tf.studies import ablation_cells, ablation_runs, ablation_table
+
     for flag in (_DATA, _EVAL_DATA):
         records.read_description(flag.value)
     runs = ablation_cells.list_runs(
@@ -73,4 +72,4 @@ def _seeds():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, needed={"data": "FOLDER", "eval_data": "FOLDER", "workdir": "FOLDER"})

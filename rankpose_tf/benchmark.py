@@ -1,7 +1,7 @@
 """Measures speed: `serving` loads running servers, `predict` times the estimator.
 
-python -m rankpose_tf.benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
-python -m rankpose_tf.benchmark predict --model=RUN --images=FOLDER
+rankpose benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
+rankpose benchmark predict --model=RUN --images=FOLDER
 """
 
 import dataclasses
@@ -84,7 +84,7 @@ def _numbers(flag):
 
 def _write(out, rows):
     if out:
-        line = shlex.join(["python", "-m", "rankpose_tf.benchmark", *sys.argv[1:]])
+        line = shlex.join(["rankpose", "benchmark", *sys.argv[1:]])
         files.write_json(out, {"command": line, "rows": rows})
         print(f"\n{out}")
 

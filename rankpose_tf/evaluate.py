@@ -1,8 +1,8 @@
 """Tests a trained model on a prepared set, and names the protocol beside every figure.
 
-    python -m rankpose_tf.evaluate --model=RUN --data=PREPARED
-    python -m rankpose_tf.evaluate --model=RUN --data=PREPARED --protocol=rankpose
-    python -m rankpose_tf.evaluate --predictions=FILE.csv --data=PREPARED
+    rankpose evaluate --model=RUN --data=PREPARED
+    rankpose evaluate --model=RUN --data=PREPARED --protocol=rankpose
+    rankpose evaluate --predictions=FILE.csv --data=PREPARED
 
 The last scores another system's angles; `rankpose_tf.evaluation.other_systems` says what the file
 looks like.
@@ -14,8 +14,6 @@ from absl import flags
 
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.evaluation import other_systems
-from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.evaluation.protocols import PROTOCOLS
 from rankpose_tf.models import shipped
 
@@ -55,12 +53,18 @@ _PLOTS = flags.DEFINE_bool(
     "Draw a grid of pictures ordered by error, error against angle, and cumulative error, as PNG.",
 )
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 64, "Pictures at once.", lower_bound=1)
+_GROUPS = {
+    "what is tested": (_MODEL, _PREDICTIONS, _ALLOW_MISSING),
+    "protocol": (_PROTOCOL, _CROP_SCALE, _FILTER_ANGLES),
+    "results": (_OUT, _PLOTS),
+}
 
 
 def main(argv):
     del argv
-    if not _DATA.value:
-        raise RankPoseError("data: pass --data=FOLDER")
+    # Not above: TensorFlow is not needed to show the help or to refuse a flag.
+    from rankpose_tf.evaluation import run as evaluation
+
     result, out = _score_predictions() if _PREDICTIONS.value else _test_model()
     print(f"{evaluation.table(result)}\n\n{out / 'evaluation.json'}")
 
@@ -73,6 +77,8 @@ def _test_model():
             "out: pass --out=FOLDER; beside the models of the package nothing is written, and no "
             "other --model is given"
         )
+    from rankpose_tf.evaluation import run as evaluation
+
     return evaluation.evaluate(
         model=shipped.model_path(_MODEL.value),
         data=_DATA.value,
@@ -93,6 +99,8 @@ def _score_predictions():
                 f"{flag.name}: with --predictions no model is run and no picture is cut; leave "
                 f"out --{flag.name}"
             )
+    from rankpose_tf.evaluation import other_systems
+
     return other_systems.evaluate_file(
         predictions=_PREDICTIONS.value,
         data=_DATA.value,
@@ -104,4 +112,4 @@ def _score_predictions():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, needed={"data": "FOLDER"}, groups=_GROUPS)

@@ -1,14 +1,13 @@
 """Turns a trained model into what production needs: TF Serving, phones, ONNX, OpenVINO.
 
-    python -m rankpose_tf.export --model=RUN --out=DIR --calibration_data=PREPARED
+    rankpose export --out=DIR
+    rankpose export --model=RUN --out=DIR --calibration_data=PREPARED
 """
 
 from absl import flags
 
 from rankpose_tf.core import command
-from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.exporting import run as exporting
-from rankpose_tf.exporting import shipping
+from rankpose_tf.exporting import formats
 from rankpose_tf.models import shipped
 
 _MODEL = flags.DEFINE_string(
@@ -20,8 +19,8 @@ _MODEL = flags.DEFINE_string(
 _OUT = flags.DEFINE_string("out", "", "New folder, or that of an earlier export to add to.")
 _FORMATS = flags.DEFINE_list(
     "formats",
-    list(exporting.DEFAULT_FORMATS),
-    f"Some of {', '.join([*exporting.FORMATS, *exporting.GROUPS])}.",
+    list(formats.DEFAULT_FORMATS),
+    f"Some of {', '.join([*formats.FORMATS, *formats.GROUPS])}.",
 )
 _VERSION = flags.DEFINE_integer(
     "version", None, "Version folder of the SavedModel; default: the next free integer."
@@ -42,14 +41,26 @@ _SHIP = flags.DEFINE_string(
 _LATENCY = flags.DEFINE_boolean("latency", True, "Measure how long each file takes a picture.")
 
 
+_GROUPS = {
+    "needed": (_OUT,),
+    "what is exported": (_MODEL, _FORMATS, _VERSION),
+    "data": (_CALIBRATION_DATA, _CALIBRATION_VIEWS, _EVAL_DATA),
+}
+
+
 def main(argv):
     del argv
+    if not _SHIP.value:
+        command.require({"out": "FOLDER"})
+    # Not above: TensorFlow is not needed to show the help or to refuse a flag.
+    from rankpose_tf.exporting import run as exporting
+
     if _SHIP.value:
+        from rankpose_tf.exporting import shipping
+
         model = shipped.model_path(_MODEL.value)
         print("\n".join(map(str, shipping.ship(model, _SHIP.value, _CALIBRATION_DATA.value))))
         return
-    if not _OUT.value:
-        raise RankPoseError("out: pass --out=FOLDER")
     report = exporting.export(
         model=_model(),
         out=_OUT.value,
@@ -60,7 +71,10 @@ def main(argv):
         eval_data=_EVAL_DATA.value or None,
         time_files=_LATENCY.value,
     )
-    print(f"{exporting.table(report)}\n\n{_OUT.value}/{exporting.REPORT}")
+    print(exporting.table(report))
+    for name in report["left_out"]:
+        print(f"left out: {name}, made with training views; pass --calibration_data=PREPARED")
+    print(f"\n{_OUT.value}/{formats.REPORT}")
 
 
 def _model():
@@ -71,4 +85,4 @@ def _model():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, groups=_GROUPS)

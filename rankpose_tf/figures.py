@@ -1,8 +1,8 @@
 """Draws Figures 2, 3 and 4 of the paper (RankPose, BMVC 2020) of models trained here.
 
-    python -m rankpose_tf.figures --figure=2 --models=RankPose=RUN,MSE=RUN --data=synthetic
-    python -m rankpose_tf.figures --figure=3 --models=early=RUN,MSE=RUN,RankPose=RUN --data=PREPARED
-    python -m rankpose_tf.figures --figure=4 --models=RankPose=RUN,FSANet=ANGLES.csv --data=PREPARED
+    rankpose figures --figure=2 --models=RankPose=RUN,MSE=RUN --data=synthetic
+    rankpose figures --figure=3 --models=early=RUN,MSE=RUN,RankPose=RUN --data=PREPARED
+    rankpose figures --figure=4 --models=RankPose=RUN,FSANet=ANGLES.csv --data=PREPARED
 
 each with --out=FILE.png. The numbers behind a figure are beside it, under the same name with .json.
 """
@@ -11,7 +11,6 @@ from absl import flags
 
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.studies import figures
 
 _FIGURE = flags.DEFINE_enum(
     "figure",
@@ -50,11 +49,11 @@ _BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Pictures at once.", lower_
 
 def main(argv):
     del argv
-    for flag, example in ((_FIGURE, "2"), (_MODELS, "NAME=RUN"), (_DATA, "FOLDER"), (_OUT, "PNG")):
-        if not flag.value:
-            raise RankPoseError(f"{flag.name}: pass --{flag.name}={example}")
     if _FIGURE.value != "2" and (_SHOW_FACES.value is not None or _FACES.present):
         raise RankPoseError("faces and show_faces: they go with --figure=2; leave them out")
+    # Not above: TensorFlow is not needed to show the help or to refuse a flag.
+    from rankpose_tf.studies import figures
+
     settings = {
         "models": _models(),
         "data": _DATA.value,
@@ -91,4 +90,7 @@ def _models():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(
+        main,
+        needed={"figure": "2|3|4", "models": "NAME=RUN,...", "data": "FOLDER", "out": "FILE.png"},
+    )

@@ -1,13 +1,18 @@
 """Estimates the head poses in pictures, folders, videos or from a camera.
 
-    python -m rankpose_tf.predict --input=FOLDER --out=poses.csv
-    python -m rankpose_tf.predict --input=VIDEO.mp4 --out=poses.jsonl --draw=axes --draw_dir=drawn
-    find . -name '*.jpg' | python -m rankpose_tf.predict --input=- --crops --out=poses.csv
+    rankpose predict face.jpg
+    rankpose predict FOLDER --out=poses.csv
+    rankpose predict VIDEO.mp4 --out=poses.jsonl --draw
+    find . -name '*.jpg' | rankpose predict - --crops --out=poses.csv
 
-The columns are path, frame, time (seconds), face, left, top, right, bottom, score, yaw, pitch, roll
-(degrees) and reason: why a picture gave no pose. Exit code 1 if some could not be read.
+Named may be pictures, folders, videos, globs in quotes, a camera's index, or - for a list of files
+on standard input, one a line. Without --out a line a face is printed: yaw, pitch and roll, degrees.
+
+The columns of --out are path, frame, time (seconds), face, left, top, right, bottom, score, yaw,
+pitch, roll (degrees) and reason: why a picture gave no pose. Exit code 1 if some could not be read.
 """
 
+import os
 import sys
 
 from absl import flags
@@ -15,20 +20,17 @@ from absl import flags
 import rankpose_tf
 from rankpose_tf.core import command, pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import drawings, inputs
+from rankpose_tf.prediction import drawings, inputs, lines
 from rankpose_tf.prediction import run as prediction
 
 _INPUT = flags.DEFINE_multi_string(
-    "input",
-    [],
-    "Picture, folder, video, glob in quotes, camera index, or - for a list of files on standard "
-    "input, one a line; may be given several times.",
+    "input", [], "The same as what is named without a flag; may be given several times."
 )
 _MODEL = flags.DEFINE_string(
     "model",
     "",
-    "Workdir of rankpose_tf.train, .keras or .tflite file, or SavedModel folder; the "
-    "model that comes with the package if not given.",
+    "Workdir of rankpose train, .keras or .tflite file, SavedModel folder, or wide or compact, "
+    "models of the package; wide if not given.",
 )
 _OUT = flags.DEFINE_string("out", "", "New file for the poses, .csv or .jsonl.")
 _RESUME = flags.DEFINE_bool("resume", False, "Go on in --out where an earlier run stopped.")
@@ -37,11 +39,15 @@ _DETECTOR = flags.DEFINE_enum(
     "detector",
     None,
     ["mtcnn", "blazeface"],
-    "What finds the faces; by default mtcnn in pictures and blazeface in videos.",
+    "What finds the faces; blazeface if not given, mtcnn also finds small ones.",
 )
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
-_DRAW = flags.DEFINE_enum("draw", "none", list(drawings.DRAWINGS), "Draw the poses as this.")
-_DRAW_DIR = flags.DEFINE_string("draw_dir", "", "New folder for drawn pictures and videos.")
+_DRAW = command.define_enum_or_bare(
+    "draw", "none", list(drawings.DRAWINGS), "axes", "Draw the poses; --draw alone draws axes."
+)
+_DRAW_DIR = flags.DEFINE_string(
+    "draw_dir", "", "New folder for drawn pictures and videos; drawn, drawn-2, ... if not given."
+)
 _CONTACT_SHEET = flags.DEFINE_string(
     "contact_sheet",
     "",
@@ -54,25 +60,42 @@ _MAX_PIXELS = flags.DEFINE_integer(
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", prediction.BATCH_SIZE, "Faces at once.", lower_bound=1
 )
+_GROUPS = {
+    "results": (_OUT, _RESUME),
+    "drawings": (_DRAW, _DRAW_DIR, _CONTACT_SHEET, _PREVIEW),
+    "model and faces": (_MODEL, _CROPS, _DETECTOR, _SMOOTHING),
+}
 
 
 def main(argv):
-    del argv
-    sources = inputs.expand(_INPUT.value)
+    sources = inputs.expand([*argv[1:], *_INPUT.value])
     if _CROPS.value and _DETECTOR.value:
         raise RankPoseError("detector: finds no faces in crops; pass --crops or --detector")
+    printed = None if _OUT.value or _PREVIEW.value else lines.Lines(sources)
     options = {
         "out": _OUT.value or None,
         "draw": _DRAW.value,
-        "draw_dir": _DRAW_DIR.value or None,
+        "draw_dir": _draw_dir(),
         "contact_sheet": _CONTACT_SHEET.value or None,
         "resume": _RESUME.value,
         "preview": _PREVIEW.value,
+        "each": printed and (lambda rows: _print(printed.of(rows))),
     }
-    # A model takes seconds to load; a wrong flag is told before.
+    # A model takes a while to load; a wrong flag is told before.
     prediction.check(**options)
+    summary = _run(sources, options)
+    if not printed or len(sources) > 1:
+        print(summary)
+    for made in (options["out"], options["contact_sheet"], options["draw_dir"]):
+        if made:
+            print(made)
+    if summary.failed:
+        sys.exit(1)
+
+
+def _run(sources, options):
     try:
-        summary = prediction.run(
+        return prediction.run(
             sources,
             rankpose_tf.load(_MODEL.value or None),
             **options,
@@ -81,13 +104,32 @@ def main(argv):
             smoothing=_SMOOTHING.value,
             max_pixels=_MAX_PIXELS.value,
             batch_size=_BATCH_SIZE.value,
+            # A bar among lines on one terminal is in their way.
+            progress=False if options["each"] and sys.stdout.isatty() else None,
         )
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command with --resume goes on from here\n")
+        goes_on = "; the same command with --resume goes on from here" if options["out"] else ""
+        sys.stderr.write(f"stopped{goes_on}\n")
         sys.exit(130)
-    print(summary)
-    if summary.failed:
-        sys.exit(1)
+
+
+def _print(text):
+    for line in text:
+        # At once: those of a camera are read while they come.
+        print(line, flush=True)
+
+
+def _draw_dir():
+    """The folder to draw into; a new one where a drawing is asked for and none is named."""
+    if _DRAW_DIR.value or _DRAW.value == "none" or _CONTACT_SHEET.value or _PREVIEW.value:
+        return _DRAW_DIR.value or None
+    if _RESUME.value:
+        raise RankPoseError("draw_dir: --resume goes on with drawings; name their folder")
+    name, number = "drawn", 1
+    while os.path.lexists(name):
+        number += 1
+        name = f"drawn-{number}"
+    return name
 
 
 def _detector():
@@ -97,4 +139,4 @@ def _detector():
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, groups=_GROUPS, positional="PICTURE ...")

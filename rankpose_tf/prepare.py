@@ -1,11 +1,11 @@
 """Prepares face data for training and tests: identity shards and a description of them.
 
-    python -m rankpose_tf.prepare --source=300W_LP.zip --out=prepared/300w_lp
-    python -m rankpose_tf.prepare --source=AFLW2000-3D.zip --out=prepared/aflw2000
-    python -m rankpose_tf.prepare --source=hpdb --boxes=biwi_boxes.csv --out=prepared/biwi
-    python -m rankpose_tf.prepare --source=mine.csv --out=prepared/mine
-    python -m rankpose_tf.prepare --source=faces_with_a_table.zip --out=prepared/faces
-    python -m rankpose_tf.prepare --kind=synthetic --out=prepared/synthetic
+    rankpose prepare 300W_LP.zip --out=prepared/300w_lp
+    rankpose prepare AFLW2000-3D.zip --out=prepared/aflw2000
+    rankpose prepare hpdb --boxes=biwi_boxes.csv --out=prepared/biwi
+    rankpose prepare mine.csv --out=prepared/mine
+    rankpose prepare faces_with_a_table.zip --out=prepared/faces
+    rankpose prepare --kind=synthetic --out=prepared/synthetic
 
 The same command goes on with a run that was stopped.
 """
@@ -17,7 +17,9 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.preparation import aflw2000, manifest, prepare, readers
 
 _SOURCE = flags.DEFINE_string(
-    "source", "", "Folder or zip as distributed, or a table: .csv, .tsv, .jsonl."
+    "source",
+    "",
+    "Folder or zip as distributed, or a table: .csv, .tsv, .jsonl; the same as without a flag.",
 )
 _OUT = flags.DEFINE_string("out", "", "Folder to write.")
 _KIND = flags.DEFINE_enum("kind", "auto", readers.KINDS, "What the source is; auto looks at it.")
@@ -66,11 +68,11 @@ flags.DEFINE_integer("seed", 0, "Of the heads of --kind=synthetic.")
 
 
 def main(argv):
-    del argv
-    if not _OUT.value:
-        raise RankPoseError("out: pass --out=FOLDER")
+    named = [*argv[1:], *[_SOURCE.value] * bool(_SOURCE.value)]
+    if len(named) > 1:
+        raise RankPoseError(f"source: expected one, received {', '.join(named)}")
     description = prepare.prepare(
-        _SOURCE.value or None,
+        named[0] if named else None,
         _OUT.value,
         kind=_KIND.value,
         shards=_SHARDS.value,
@@ -87,4 +89,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    command.run(main)
+    command.run(main, needed={"out": "FOLDER"}, positional="SOURCE")

@@ -1,11 +1,11 @@
 """Measures something of a trained model that no other command asks.
 
-    python -m rankpose_tf.study order --model=RUN --data=PREPARED
-    python -m rankpose_tf.study conditions --data=PREPARED --out=conditions.md
-    python -m rankpose_tf.study rolls --data=PREPARED --out=rolls.md
-    python -m rankpose_tf.study detector_fit --detector=blazeface --source=300W_LP.zip
-    python -m rankpose_tf.study detector_fit --detector=blazeface --data=PREPARED --model=RUN
-    python -m rankpose_tf.study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
+    rankpose study order --model=RUN --data=PREPARED
+    rankpose study conditions --data=PREPARED --out=conditions.md
+    rankpose study rolls --data=PREPARED --out=rolls.md
+    rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
+    rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
+    rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
 
 order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
 conditions: what poor light, covers, blur and small faces cost a model.
@@ -63,7 +63,7 @@ def main(argv):
 def _order():
     from rankpose_tf.studies import pair_order
 
-    _require("model", "data")
+    command.require({"model": "PATH", "data": "PATH"})
     result = pair_order.measure(_MODEL.value, _DATA.value[0], _VALIDATION_IDENTITIES.value)
     return pair_order.table(result), result
 
@@ -71,7 +71,7 @@ def _order():
 def _conditions():
     from rankpose_tf.studies import conditions
 
-    _require("data")
+    command.require({"data": "PATH"})
     return conditions.table(conditions.measure(_model(), _DATA.value[0])), None
 
 
@@ -104,7 +104,7 @@ def _detector_fit():
 def _protocol_costs():
     from rankpose_tf.studies import protocol_costs
 
-    _require("data")
+    command.require({"data": "PATH"})
     rows = protocol_costs.measure(_model(), _DATA.value, _MISSES.value)
     return protocol_costs.table(rows, pathlib.Path(_model()).name), None
 
@@ -123,11 +123,6 @@ def _model():
 
     return shipped.model_path(_MODEL.value)
 
-
-def _require(*names):
-    missing = [f"--{name}=PATH" for name in names if not flags.FLAGS[name].value]
-    if missing:
-        raise RankPoseError(f"flags: pass {', '.join(missing)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Trains RankPose. The defaults are the recipe of the paper (BMVC 2020, section 4.1).
 
-    python -m rankpose_tf.train --data=PREPARED --workdir=RUN
-    python -m rankpose_tf.train --flagfile=flags/smoke.cfg
+    rankpose train --data=PREPARED --workdir=RUN
+    rankpose train --flagfile=flags/smoke.cfg
 """
 
 import dataclasses
@@ -82,7 +82,6 @@ def _asked():
 
 def main(argv):
     del argv
-    command.require(_NEEDED)
     asked = _asked()
     _check_backend()
     # TensorFlow comes with it: neither --help nor a wrong option waits for it.

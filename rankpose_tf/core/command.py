@@ -1,34 +1,53 @@
-"""How every command line of the package starts and how it fails."""
+"""How every command line of the package starts, what its help shows, and how it fails."""
 
 import sys
-import textwrap
 
 from absl import app, flags
 
+from rankpose_tf.core import command_help, quiet
 from rankpose_tf.core.errors import RankPoseError
 
-_ASKING = ("--help", "-help", "-h", "-?", "--helpshort")
+# A flag that is defined by a function below is its caller's.
+flags.disclaim_key_flags()
 
 
-def run(main, commands=(), needed=None, groups=None):
+def run(main, commands=(), needed=None, groups=None, positional=""):
     """Runs `main(argv)` under absl; a RankPoseError becomes one line and exit code 1.
 
+    Logs of libraries are kept from the terminal unless --verbosity is given. Help is shown before
+    anything is parsed, with exit code 0.
+
     Args:
-      main: function of what is left of the command line without flags: the program, and where
-        there are `commands` one of them.
+      main: function of what is left of the command line without flags: the program, where there
+        are `commands` one of them, and what `positional` allows.
       commands: words of which the command line has to name one.
       needed: dict of the names of flags without which the command can't run -> what each takes,
-        such as "FOLDER".
-      groups: dict of title -> holders of flags, in the order of the help; without, absl's help.
+        such as "FOLDER". Those that are missing are refused together.
+      groups: dict of title -> holders of flags, in the order of the help; flags of the command's
+        module that are in none come last.
+      positional: what may be named without a flag, such as "PICTURE ..."; nothing by default.
     """
-    if groups and set(_ASKING) & set(sys.argv[1:]):
-        print(_help(main, needed or {}, groups))
+    needed = needed or {}
+    if command_help.is_asked(sys.argv[1:]):
+        print(command_help.text(main, commands, needed, groups or {}, positional))
         return
+    # Flags may follow what is positional.
+    flags.FLAGS.set_gnu_getopt(True)
+    is_quiet = []
+
+    def parse(argv):
+        arguments = _parse(argv, main)
+        is_quiet[:] = [True] * flags.FLAGS["verbosity"].using_default_value
+        if is_quiet:
+            flags.FLAGS.verbosity = -1  # Warnings and errors.
+        return arguments
 
     def guarded(argv):
         try:
-            _check(argv[1:], commands)
-            return main(argv)
+            with quiet.libraries(bool(is_quiet)):
+                _check(argv[1:], commands, positional)
+                require(needed)
+                return main(argv)
         except RankPoseError as error:
             sys.stderr.write(f"error: {error}\n")
             sys.exit(1)
@@ -36,7 +55,35 @@ def run(main, commands=(), needed=None, groups=None):
             sys.stderr.write("stopped; the same command goes on from here\n")
             sys.exit(130)
 
-    app.run(guarded)
+    app.run(guarded, flags_parser=parse)
+
+
+def define_enum_or_bare(name, default, values, bare, help):
+    """Defines a flag of several values that may be given without any, as in --draw.
+
+    Args:
+      name, default, values, help: as for `flags.DEFINE_enum`.
+      bare: the value where the flag has none.
+
+    Returns:
+      The flag's holder.
+    """
+    flag = _EnumOrBare(name, default, help, values)
+    flag.bare = bare
+    return flags.DEFINE_flag(flag)
+
+
+class _EnumOrBare(flags.EnumFlag):
+    """For absl a boolean one, which needs no value."""
+
+    bare = None
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.boolean = True
+
+    def _parse(self, argument):
+        return super()._parse(self.bare if argument == "true" else argument)
 
 
 def require(needed):
@@ -54,35 +101,24 @@ def require(needed):
         raise RankPoseError(f"{', '.join(missing)}: pass {given}")
 
 
-def _help(main, needed, groups):
-    """What --help prints: the command's docstring, and its flags, those needed first."""
-    parts = [(main.__globals__.get("__doc__") or "").strip()]
-    shown = {"Needed": list(needed)} | {
-        title: [holder.name for holder in holders if holder.name not in needed]
-        for title, holders in groups.items()
-    }
-    for title, names in shown.items():
-        parts += ["", f"{title}:", *(_line(flags.FLAGS[name]) for name in names)]
-    return "\n".join(parts)
+def _parse(argv, main):
+    """The arguments that are no flags, behind the program's name."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        reason = " ".join(str(error).split())
+        sys.stderr.write(f"error: {reason}; {command_help.program(main)} --help lists the flags\n")
+        sys.exit(1)
 
 
-def _line(flag):
-    default = "" if flag.default in (None, "") else f" (default: {flag.default})"
-    indent = " " * 28
-    first = f"  --{flag.name} ".ljust(28)
-    return textwrap.fill(
-        f"{flag.help}{default}", 100, initial_indent=first, subsequent_indent=indent
-    )
-
-
-def _check(arguments, commands):
+def _check(arguments, commands, positional):
     """Refuses an unknown command, and everything else that is no flag."""
     if commands and (not arguments or arguments[0] not in commands):
         received = repr(arguments[0]) if arguments else "none"
         raise RankPoseError(f"command: expected one of {', '.join(commands)}, received {received}")
     stray = arguments[1 if commands else 0 :]
-    if stray:
+    if stray and not positional:
         raise RankPoseError(
             f"unexpected argument {stray[0]!r}: every option is a flag, as in --data=PATH; "
-            "--helpshort lists them"
+            "--help lists them"
         )

@@ -14,33 +14,23 @@ import tempfile
 
 import keras
 import tensorflow as tf
+import tqdm
 
 import rankpose_tf
 from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import comparison, latency, web
+from rankpose_tf.exporting.formats import (
+    DEFAULT_FORMATS,
+    FORMATS,
+    REPORT,
+    expand,
+    plan,
+    without_data,
+)
 from rankpose_tf.inference import runtimes
 from rankpose_tf.models.saving import load_model
 
-# Format -> the module that writes it, and its place in `out`.
-FORMATS = {
-    "savedmodel": ("rankpose_tf.exporting.savedmodel", "savedmodel/rankpose"),
-    "folded": ("rankpose_tf.exporting.folded", "folded"),
-    "tflite_fp32": ("rankpose_tf.exporting.tflite", "rankpose_fp32.tflite"),
-    "tflite_fp16": ("rankpose_tf.exporting.tflite", "rankpose_fp16.tflite"),
-    "tflite_int8_dynamic": ("rankpose_tf.exporting.tflite", "rankpose_int8_dynamic.tflite"),
-    "tflite_int8": ("rankpose_tf.exporting.tflite", "rankpose_int8.tflite"),
-    "onnx": ("rankpose_tf.exporting.onnx", "rankpose.onnx"),
-    "openvino": ("rankpose_tf.exporting.openvino", "rankpose.xml"),
-    "web": ("rankpose_tf.exporting.web", "index.html"),
-}
-GROUPS = {
-    "tflite": [name for name in FORMATS if name.startswith("tflite_")],
-    # A page is no model file, and needs what npm installs.
-    "all": [name for name in FORMATS if name != "web"],
-}
-DEFAULT_FORMATS = ("savedmodel", "tflite")
-REPORT = "export.json"
 _COMPARED_VIEWS = 256
 
 
@@ -54,6 +44,7 @@ def export(
     calibration_views=300,
     eval_data=None,
     time_files=True,
+    progress=None,
 ):
     """Writes a model in several formats, compares each with the model, and writes export.json.
 
@@ -67,15 +58,18 @@ def export(
       calibration_views: how many full int8 is calibrated on.
       eval_data: prepared test folder to report an MAE on; None reports none.
       time_files: measure each file's latency.
+      progress: True shows a bar; None only on a terminal.
 
     Returns:
-      The content of export.json.
+      The content of export.json. Formats that a group has and that need `calibration_data` are in
+      `left_out` where there is none.
 
     Raises:
       RankPoseError: for a model, data, folder or format that can't be used, a package that is
         not installed, or a disk that is full; nothing is left behind then.
     """
-    formats, out = expand(formats), pathlib.Path(out)
+    out = pathlib.Path(out)
+    formats, left_out = (expand(formats), []) if calibration_data else without_data(formats)
     network, description = load_model(model)
     places = plan(out, formats, version)
     if "tflite_int8" in formats and not calibration_data:
@@ -85,20 +79,25 @@ def export(
             "--formats=savedmodel,tflite_fp32,tflite_fp16"
         )
     views, source = _views(calibration_data, calibration_views, eval_data, description)
-    with staged(out) as stage:
+    steps = len(formats) * (3 if time_files else 2)
+    hidden = None if progress is None else not progress
+    with staged(out) as stage, tqdm.tqdm(total=steps, unit="step", disable=hidden) as bar:
         written = {}
         for name in formats:
+            bar.set_description(f"writing {name}")
             # A folder each: OpenVINO's two files share their stem with ONNX's.
             (stage / name).mkdir()
             written[name] = stage / name / places[name].name
             _write(name, network, description, written[name], views[:calibration_views])
-        rows = _measure(network, description, written, views, eval_data, time_files)
+            bar.update()
+        rows = _measure(network, description, written, views, eval_data, time_files, bar)
         for name, row in zip(formats, rows["files"], strict=True):
             row["file"] = places[name].relative_to(out).as_posix()
         report = {
             "model": description,
             "compared_on": f"{min(len(views), _COMPARED_VIEWS)} views of {source}",
             **rows,
+            "left_out": left_out,
             "versions": {
                 "rankpose_tf": rankpose_tf.__version__,
                 "tensorflow": tf.__version__,
@@ -107,63 +106,6 @@ def export(
         }
         _move(written, places, report, out)
     return report
-
-
-def expand(formats):
-    """Names of formats, groups resolved, in the order of FORMATS.
-
-    Raises:
-      RankPoseError: for a name of neither, or none.
-    """
-    names = ", ".join([*FORMATS, *GROUPS])
-    chosen = set()
-    for name in formats:
-        if name not in FORMATS and name not in GROUPS:
-            raise RankPoseError(f"formats: expected some of {names}, received {name!r}")
-        chosen.update(GROUPS.get(name, [name]))
-    if not chosen:
-        raise RankPoseError(f"formats: expected at least one of {names}, received none")
-    return [name for name in FORMATS if name in chosen]
-
-
-def plan(out, formats, version=None):
-    """Where each file will lie, if nothing is in its way.
-
-    Args:
-      out: folder of the export.
-      formats: names of FORMATS.
-      version: of the SavedModel; None is the one after the greatest that is there.
-
-    Returns:
-      Dict of format -> path.
-
-    Raises:
-      RankPoseError: if `out` is a file, holds anything but an earlier export, or holds one of
-        these files already.
-    """
-    resumed = pathlib.Path(out, REPORT).is_file()
-    out = files.new_folder("out", out, resumed, own="earlier export")
-    places = {name: out / FORMATS[name][1] for name in formats}
-    if "savedmodel" in places:
-        places["savedmodel"] /= str(_next_version(places["savedmodel"], version))
-    for name, place in places.items():
-        if place.exists():
-            way = "another --version" if name == "savedmodel" else "a new folder"
-            raise RankPoseError(
-                f"out: {str(place)!r} exists, and nothing is overwritten; pass {way}, or leave "
-                f"{name} out of --formats"
-            )
-    return places
-
-
-def _next_version(servable, version):
-    """`version`, or the integer after the greatest folder of the servable."""
-    if version is not None:
-        if version < 1:
-            raise RankPoseError(f"version: expected an integer from 1, received {version}")
-        return version
-    names = [path.name for path in servable.iterdir()] if servable.is_dir() else []
-    return max((int(name) for name in names if name.isdecimal()), default=0) + 1
 
 
 def _views(calibration_data, calibration_views, eval_data, description):
@@ -221,8 +163,9 @@ def _write(name, network, description, path, views):
         module.write(network, description, path)
 
 
-def _measure(network, description, written, views, eval_data, time_files):
+def _measure(network, description, written, views, eval_data, time_files, bar):
     """Rows of the report: size, difference from Keras, MAE, latency of each file."""
+    bar.set_description("comparing with Keras")
     predictors = {
         name: runtimes.PREDICTORS[_runtime(name)](_network(name, path))
         for name, path in written.items()
@@ -241,11 +184,14 @@ def _measure(network, description, written, views, eval_data, time_files):
         for name, row in rows.items():
             row["mae"] = errors[name]
     del predictors
+    bar.update(len(rows))
     if time_files:
         for name, row in rows.items():
+            bar.set_description(f"timing {name}")
             row["median_milliseconds"] = latency.by_threads(
                 _runtime(name), _network(name, written[name]), description["input_size"]
             )
+            bar.update()
     return found
 
 

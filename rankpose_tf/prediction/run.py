@@ -53,6 +53,7 @@ def run(
     max_pixels=pictures.MAX_PIXELS,
     batch_size=BATCH_SIZE,
     preview=False,
+    each=None,
     progress=None,
 ):
     """Estimates the pose of every face in pictures, videos and cameras.
@@ -74,6 +75,7 @@ def run(
       max_pixels: nothing larger is decoded.
       batch_size: faces given to the network at once.
       preview: show videos and cameras in a window until q is pressed there.
+      each: function that gets the list of `results.Row` of each picture or frame, in order.
       progress: True shows bars; None only on a terminal.
 
     Returns:
@@ -83,7 +85,7 @@ def run(
       RankPoseError: if an argument does not do, before anything is read.
       KeyboardInterrupt: by Ctrl-C; `out` is whole. A camera ends by it, without the error.
     """
-    check(out, draw, draw_dir, contact_sheet, resume, preview)
+    check(out, draw, draw_dir, contact_sheet, resume, preview, each)
     look = pipeline.Look(estimator, crops, detector, keep_images=bool(draw_dir or preview))
     # A detector that is not installed is told before any file is begun.
     for is_picture in {source.kind == PICTURE for source in sources}:
@@ -92,7 +94,7 @@ def run(
         pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
     draw = "axes" if draw == "none" else draw
     with results.ResultFile(out, resume) if out else contextlib.nullcontext() as result_file:
-        work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress)
+        work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress, each)
         if draw_dir:
             work.draw_into(draw_dir, sources)
         done = result_file.done if result_file else ()
@@ -108,13 +110,13 @@ def run(
     return work.summary
 
 
-def check(out, draw, draw_dir, contact_sheet, resume, preview):
+def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None):
     """Refuses, before a model is loaded, what `run` would; arguments as there.
 
     Raises:
       RankPoseError: names the argument.
     """
-    if not (out or draw_dir or preview):
+    if not (out or draw_dir or preview or each):
         raise RankPoseError("out: pass --out=FILE.csv or FILE.jsonl to keep the poses")
     if resume and not out:
         raise RankPoseError("resume: goes on in a file of results; pass --out=FILE as well")
@@ -142,9 +144,9 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview):
 class _Run:
     """One run over pictures and videos: what its parts share."""
 
-    def __init__(self, estimator, look, result_file, draw, batch_size, max_pixels, progress):
+    def __init__(self, estimator, look, result_file, draw, batch_size, max_pixels, progress, each):
         self._estimator, self._look, self._draw = estimator, look, draw
-        self._result_file = result_file
+        self._result_file, self._each = result_file, each
         self._batch_size, self._max_pixels = batch_size, max_pixels
         self._hide_bars = None if progress is None else not progress
         self._drawings = {}
@@ -248,9 +250,11 @@ class _Run:
         self.summary.faces += len(rows)
         self.summary.without_face += not rows and item.reason is None
         self.summary.failed += item.reason is not None
+        rows = rows or [results.Row(*place, reason=item.reason or NO_FACE)]
         if self._result_file:
-            nothing = results.Row(*place, reason=item.reason or NO_FACE)
-            self._result_file.write(rows or [nothing])
+            self._result_file.write(rows)
+        if self._each:
+            self._each(rows)
 
 
 def _row(place, number, box, score, angles):

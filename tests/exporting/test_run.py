@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, synthetic
-from rankpose_tf.exporting import comparison, savedmodel
+from rankpose_tf.exporting import comparison, formats, savedmodel
 from rankpose_tf.exporting import run as exporting
 from rankpose_tf.inference import runtimes
 from tests.conftest import write_prepared
@@ -129,8 +129,15 @@ def test_a_folder_of_something_else_is_left_alone(small_model, tmp_path):
 
 def test_full_int8_without_calibration_data_says_what_to_pass(small_model, tmp_path):
     with pytest.raises(RankPoseError, match="calibration_data: .*--calibration_data=PREPARED"):
-        export(small_model, tmp_path / "out", formats=["tflite"])
+        export(small_model, tmp_path / "out", formats=["tflite_fp32", "tflite_int8"])
     assert not (tmp_path / "out").exists()
+
+
+def test_groups_leave_out_what_needs_calibration_data_and_say_so():
+    left, left_out = formats.without_data(["savedmodel", "tflite"])
+    assert left == ["savedmodel", "tflite_fp32", "tflite_fp16", "tflite_int8_dynamic"]
+    assert left_out == ["tflite_int8"]
+    assert formats.without_data(["tflite_int8"]) == (["tflite_int8"], [])
 
 
 def test_too_few_calibration_views_leave_nothing_behind(small_model, prepared, tmp_path):

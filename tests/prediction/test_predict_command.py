@@ -92,8 +92,28 @@ def test_flags_that_contradict_are_told_before_the_model_is_loaded(tmp_path):
     done = command(named, "--crops", "--detector=mtcnn", f"--out={tmp_path}/p.csv", model="absent")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: detector: ")
-    done = command(named, model="absent")
-    assert done.stderr.startswith("error: out: pass --out=FILE.csv")
     done = command(named, f"--out={tmp_path}/p.csv", model="absent")
     assert done.stderr.startswith("error: model: ")
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_picture_that_is_named_prints_a_line_and_several_a_table(tmp_path, small_model):
+    first = save(tmp_path / "a.png", np.full((40, 40, 3), 90, np.uint8))
+    save(tmp_path / "b.png", np.full((40, 40, 3), 30, np.uint8))
+    done = command(str(first), "--crops", model=small_model)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{first}: yaw ") and done.stdout.count("\n") == 1
+    done = command(str(tmp_path), "--crops", model=small_model)
+    titles, one, other, _ = done.stdout.splitlines()
+    assert titles.split() == ["yaw", "pitch", "roll", "score", "face", "path"]
+    assert one.endswith("a.png") and other.endswith("b.png")
+
+
+def test_draw_alone_draws_into_a_new_folder_that_it_names(tmp_path, small_model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "a.png", np.zeros((40, 40, 3), np.uint8))
+    for made in ("drawn", "drawn-2"):
+        done = command("a.png", "--crops", "--draw", model=small_model)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == made
+        assert (tmp_path / made / "a.png").is_file()

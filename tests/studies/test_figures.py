@@ -209,10 +209,10 @@ def test_a_full_disk_leaves_neither_figure_nor_numbers(tmp_path, monkeypatch):
 
 
 WRONG_FLAGS = [
-    ([], "figure: pass --figure=2"),
+    ([], "figure, models, data, out: pass --figure=2"),
     (["--figure=3", "--data=d", "--out=o.png"], "models: pass --models=NAME=RUN"),
     (["--figure=3", "--models=a=b", "--out=o.png"], "data: pass --data=FOLDER"),
-    (["--figure=3", "--models=a=b", "--data=d"], "out: pass --out=PNG"),
+    (["--figure=3", "--models=a=b", "--data=d"], "out: pass --out=FILE.png"),
     (["--figure=3", "--models=run", "--data=d", "--out=o.png"], "models: .* received 'run'"),
     (["--figure=3", "--models=a=b,a=c", "--data=d", "--out=o.png"], "models: two .* 'a'"),
     (["--figure=3", "--models=a=b", "--data=d", "--out=o.png", "--faces=3"], "faces .*=2"),
@@ -232,4 +232,4 @@ def test_the_command_starts():
         [sys.executable, "-m", "rankpose_tf.figures"], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines()[-1].startswith("error: figure: pass --figure=2")
+    assert done.stderr.splitlines()[-1].startswith("error: figure, models, data, out: pass")

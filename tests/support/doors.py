@@ -60,8 +60,8 @@ def given_flags(door, *arguments):
     """
     given = {}
 
-    def look(main):
-        app.parse_flags_with_usage(sys.argv)
+    def look(main, flags_parser):
+        flags_parser(sys.argv)
         own = flags.FLAGS.flags_by_module_dict()[sys.argv[0]]
         given.update((flag.name, (flag.value, flag.default)) for flag in own if flag.present)
 
@@ -71,10 +71,11 @@ def given_flags(door, *arguments):
     return given
 
 
-def _run(main):
+def _run(main, flags_parser):
     """`app.run` without what it does once a process: names, handlers of faults and logs."""
+    arguments = flags_parser(sys.argv)
     logging.set_verbosity(logging.INFO)
-    sys.exit(main(app.parse_flags_with_usage(sys.argv)))
+    sys.exit(main(arguments))
 
 
 def _exit_code(door, err):
