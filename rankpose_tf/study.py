@@ -78,7 +78,7 @@ def _conditions():
 def _rolls():
     from rankpose_tf.studies import rolls
 
-    _require("data")
+    command.require({"data": "FOLDER"})
     return rolls.table(rolls.measure(_DATA.value[0], _MODEL.value or None)), None
 
 

@@ -75,7 +75,7 @@ def test_help_needs_no_tensorflow_and_shows_the_needed_first():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    places = [done.stdout.index(f"--{name} ") for name in ("data", "workdir", "seed", "beta")]
+    places = [done.stdout.index(f"--{name}=") for name in ("data", "workdir", "seed", "beta")]
     assert places == sorted(places)
 
 
