@@ -142,7 +142,7 @@ def _train_and_test(run, eval_data, checkpoint_steps, look):
     # Left by a test that was killed.
     shutil.rmtree(beside, ignore_errors=True)
     train = ("train", f"--flagfile={run.settings}", f"--workdir={run.workdir}",
-             f"--checkpoint_steps={checkpoint_steps}")  # fmt: skip
+             f"--checkpoint_steps={checkpoint_steps}", "--verbosity=0")  # fmt: skip
     test = ("evaluate", f"--model={run.workdir}", f"--data={eval_data}", f"--out={beside}")
     trained = (run.workdir / "result.json").is_file()
     with open(run.log, "ab") as log:

@@ -193,7 +193,7 @@ def test_the_command_prints_a_table_and_writes_json(server, images, tmp_path):
     assert [line.split()[0] for line in lines] == ["plain", "rest"] * 2
     written = json.loads(out.read_text())
     assert [row["clients"] for row in written["rows"]] == [1, 1, 2, 2]
-    assert written["command"].startswith(f"python -m rankpose_tf.benchmark serving {servers}")
+    assert written["command"].startswith(f"rankpose benchmark serving {servers}")
     again = run_door("benchmark", "serving", servers, f"--out={out}")
     assert again.returncode == 1 and "exists already" in again.stderr
 
