@@ -125,7 +125,7 @@ def test_a_run_is_shipped_with_its_checksums(small_model, prepared, tmp_path, mo
 
 def test_what_can_not_be_shipped_is_refused(small_model, prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    with pytest.raises(RankPoseError, match="ship: expected one of compact.*received 'huge'"):
+    with pytest.raises(RankPoseError, match="ship: expected one of wide, compact.*received 'huge'"):
         shipping.ship(small_model, "huge", prepared)
     with pytest.raises(RankPoseError, match="calibration_data: int8 needs"):
         shipping.ship(small_model, shipped.DEFAULT, "")
