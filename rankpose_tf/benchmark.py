@@ -1,7 +1,8 @@
-"""Measures speed: `serving` loads running servers, `predict` times the estimator.
+"""Measures speed: `predict` times the estimator, `engines` what runs it, `serving` running servers.
 
 rankpose benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
 rankpose benchmark predict --model=RUN --images=FOLDER
+rankpose benchmark engines --model=compact
 """
 
 import dataclasses
@@ -26,14 +27,17 @@ _IMAGES = flags.DEFINE_string(
     "images", "", "Folder of pictures with a face each; rendered heads if not given."
 )
 _MODEL = flags.DEFINE_string(
-    "model", "", "predict: what rankpose_tf.load takes; the model of the package if not given."
+    "model",
+    "",
+    "predict: what rankpose_tf.load takes; engines: wide or compact. The model of the package if "
+    "not given.",
 )
 _COUNT = flags.DEFINE_integer("count", 1000, "predict: pictures of a folder.", lower_bound=1)
 _OUT = flags.DEFINE_string("out", "", "New JSON file for the figures.")
 
 
 def main(argv):
-    {"serving": _serving, "predict": _predict}[argv[1]]()
+    {"serving": _serving, "predict": _predict, "engines": _engines}[argv[1]]()
 
 
 def _serving():
@@ -60,6 +64,15 @@ def _predict():
     estimator = rankpose_tf.load(_MODEL.value or None)
     figures = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
     print(speed.table(figures))
+    _write(out, figures)
+
+
+def _engines():
+    from rankpose_tf.studies import engines
+
+    out = files.new_file("out", _OUT.value) if _OUT.value else None
+    figures = engines.measure(_MODEL.value or None)
+    print(engines.table(figures))
     _write(out, figures)
 
 
@@ -90,4 +103,4 @@ def _write(out, rows):
 
 
 if __name__ == "__main__":
-    command.run(main, commands=("serving", "predict"))
+    command.run(main, commands=("predict", "engines", "serving"))

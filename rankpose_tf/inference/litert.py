@@ -1,7 +1,9 @@
 """LiteRT: what runs a .tflite file, and what the file says of itself. No TensorFlow."""
 
+import functools
 import io
 import json
+import os
 import pathlib
 import zipfile
 
@@ -20,7 +22,8 @@ def predictor(path, threads=None):
 
     Args:
       path: of the file, or its content as bytes.
-      threads: of an interpreter; None is LiteRT's own choice, one.
+      threads: of an interpreter; None is two for a picture alone, if there are two cores, and one
+        for each of several: whoever has a batch needs the other core to read the next.
 
     Returns:
       `sharing.Predictor`; calls from several threads run side by side, and in a forked process the
@@ -39,20 +42,31 @@ def predictor(path, threads=None):
 
 
 def _open(content, threads):
-    pool = sharing.Pool(lambda: interpreter(content, threads).get_signature_runner("predict"))
+    alone, batches = (
+        sharing.Pool(functools.partial(_runner, content, count)) for count in _threads(threads)
+    )
     # A damaged file is told now.
-    with pool.one():
+    with alone.one():
         pass
 
     def predict(pictures):
         degrees = np.empty((len(pictures), len(ANGLES)), np.float32)
-        with pool.one() as run:
+        with (alone if len(pictures) == 1 else batches).one() as run:
             for row, picture in zip(degrees, pictures, strict=True):
                 angles = run(image=picture[np.newaxis])
                 row[:] = [angles[name][0] for name in ANGLES]
         return degrees
 
     return predict
+
+
+def _threads(threads):
+    """Threads for a picture alone, and for each of several."""
+    return (threads, threads) if threads else (min(2, os.cpu_count() or 1), 1)
+
+
+def _runner(content, threads):
+    return interpreter(content, threads).get_signature_runner("predict")
 
 
 def description(path):

@@ -28,8 +28,9 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
         file; folder of a SavedModel, or the folder of its versions, of which the newest is taken;
         .tflite file.
         None is the shipped model "wide". A folder of a shipped model's name is "./wide".
-      threads: how many the network may use; None leaves it to the format. TensorFlow's belong to
-        the process: they can't be changed once it has run.
+      threads: how many the network may use; None leaves it to the format (LiteRT: two for a
+        picture alone, one for those of a batch). TensorFlow's belong to the process: they can't
+        be changed once it has run.
       precision: of a shipped model: "fp32", or "int8", which is a third of the size, differs from
         fp32 by 0.2 degrees on average, and is faster on CPUs with VNNI only (docs/export.md). None
         is fp32. Any other model has the precision of its file.
