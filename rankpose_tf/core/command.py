@@ -4,7 +4,7 @@ import sys
 
 from absl import app, flags
 
-from rankpose_tf.core import command_help, quiet
+from rankpose_tf.core import command_help, flagfiles, quiet
 from rankpose_tf.core.errors import RankPoseError
 
 # A flag that is defined by a function below is its caller's.
@@ -104,7 +104,7 @@ def require(needed):
 def _parse(argv, main):
     """The arguments that are no flags, behind the program's name."""
     try:
-        return flags.FLAGS(argv)
+        return flags.FLAGS([argv[0], *flagfiles.in_arguments(argv[1:])])
     except flags.Error as error:
         reason = " ".join(str(error).split())
         sys.stderr.write(f"error: {reason}; {command_help.program(main)} --help lists the flags\n")

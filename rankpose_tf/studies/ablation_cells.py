@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from rankpose_tf.core import flagfiles
 from rankpose_tf.core.errors import RankPoseError
 
 # What would make one cell better trained than another, or another run altogether.
@@ -63,11 +64,11 @@ def cell_files(patterns, recipe):
     """
     cells = {}
     for pattern in patterns:
-        paths = [pathlib.Path(path) for path in sorted(glob.glob(pattern))]
+        paths = [pathlib.Path(path) for path in sorted(glob.glob(flagfiles.find(pattern)))]
         if not paths:
             raise RankPoseError(f"cells: no flagfile matches {pattern!r}; pass paths, * allowed")
         for path in paths:
-            if path.resolve() == pathlib.Path(recipe).resolve():
+            if path.resolve() == pathlib.Path(flagfiles.find(recipe)).resolve():
                 continue
             if cells.setdefault(path.stem, path).resolve() != path.resolve():
                 raise RankPoseError(
@@ -83,8 +84,9 @@ def flag_lines(path):
     Raises:
       RankPoseError: if there is no such file.
     """
+    path = flagfiles.find(path)
     if not pathlib.Path(path).is_file():
-        raise RankPoseError(f"flagfile: there is no file {str(path)!r}")
+        raise RankPoseError(f"flagfile: there is no file {path!r}")
     return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
 
 
