@@ -69,6 +69,36 @@ def _runner(content, threads):
     return interpreter(content, threads).get_signature_runner("predict")
 
 
+def require_finite(path):
+    """Refuses a .tflite file with a float32 weight that is no finite number.
+
+    LiteRT takes it as it is, and a ReLU behind it hides that it is none.
+
+    Args:
+      path: of the file.
+
+    Raises:
+      RankPoseError: if it has one, or is damaged.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    try:
+        model = schema.Model.GetRootAs(pathlib.Path(path).read_bytes(), 0)
+        graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
+        tensors = [g.Tensors(index) for g in graphs for index in range(g.TensorsLength())]
+        floats = [t.Buffer() for t in tensors if t.Type() == schema.TensorType.FLOAT32]
+        contents = [model.Buffers(index).DataAsNumpy() for index in set(floats)]
+        # A buffer without content gives 0.
+        weights = [np.asarray(c, np.uint8).view(np.float32) for c in contents if np.ndim(c)]
+    except Exception as error:  # A damaged offset leads anywhere: struct.error, TypeError, ...
+        raise RankPoseError(f"model: {_name(path)} is damaged ({error})") from error
+    if not all(np.isfinite(weight).all() for weight in weights):
+        raise RankPoseError(
+            f"model: {_name(path)} has weights that are not finite; export it again from a model "
+            "that has not failed in training"
+        )
+
+
 def description(path):
     """What the description in a .tflite file says.
 

@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inference import litert, runtimes
+from rankpose_tf.inference import litert, runtimes, savedmodel_operations
 from rankpose_tf.inference.estimator import PoseEstimator
 from rankpose_tf.models import shipped
 
@@ -137,6 +137,7 @@ def _load_savedmodel(folder, threads):
     try:
         text = (folder / runtimes.SAVEDMODEL_DESCRIPTION).read_text(encoding="utf-8")
         description = json.loads(text)
+        savedmodel_operations.require_known(folder)
         return runtimes.savedmodel(folder, threads), description
     except RankPoseError:
         raise
@@ -152,4 +153,6 @@ def _load_tflite(file, threads):
     """Of a path, or of a file's content."""
     # First: LiteRT is never shown a file that is none of ours.
     description = litert.description(file)["model"]
+    if not isinstance(file, bytes):  # A shipped file has been held against its checksum.
+        litert.require_finite(file)
     return litert.predictor(file, threads), description

@@ -8,6 +8,7 @@ import keras
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import trust
 
 # The registered layers have to be known before a file names them.
 from rankpose_tf.models.layers import AnyBatch
@@ -72,11 +73,13 @@ def load_model(path):
       dict.
 
     Raises:
-      RankPoseError: if the file is absent, foreign, damaged or of another format.
+      RankPoseError: if the file is absent, foreign, damaged or of another format, claims a size
+        that no network of this package has, or has weights that are not finite.
     """
     path = pathlib.Path(path)
     description = read_description(path)
     path = path / "best.keras" if path.is_dir() else path
+    trust.require_bounded(path)
     try:
         network = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
@@ -85,6 +88,7 @@ def load_model(path):
             f"another Keras ({type(error).__name__}: {error})"
         ) from error
     _check_description(path, network, description)
+    trust.require_finite(path, network)
     return AnyBatch(network.input, network.output, name=network.name), description
 
 
