@@ -6,6 +6,7 @@
     rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
     rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
     rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
+    rankpose study error_time --data=error_time.csv --out=error_time.png
 
 order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
 conditions: what poor light, covers, blur and small faces cost a model.
@@ -14,6 +15,7 @@ detector_fit: fits the rule from a detector's box to a landmark box (--source), 
 it costs (--data).
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
 boxes (pt3d_68), the others are the same pictures with another `prepare --landmarks`.
+error_time: draws a table of models, their errors and times (docs/results/error_time.csv).
 """
 
 import pathlib
@@ -26,7 +28,9 @@ from rankpose_tf.core.errors import RankPoseError
 _MODEL = flags.DEFINE_string(
     "model", "", "Workdir, .keras file, wide or compact; wide if not given."
 )
-_DATA = flags.DEFINE_list("data", [], "Folders made by rankpose_tf.prepare.")
+_DATA = flags.DEFINE_list(
+    "data", [], "Folders made by rankpose_tf.prepare; error_time: a CSV file."
+)
 _OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
 _VALIDATION_IDENTITIES = flags.DEFINE_integer(
     "validation_identities", 200, "order: how many the model's training held out.", lower_bound=1
@@ -50,6 +54,8 @@ _POINTS = flags.DEFINE_boolean(
 
 def main(argv):
     out = files.new_file("out", _OUT.value) if _OUT.value else None
+    if argv[1] == "error_time":
+        return _error_time(out)
     text, result = _STUDIES[argv[1]]()
     print(text)
     if out and result is not None:
@@ -109,6 +115,15 @@ def _protocol_costs():
     return protocol_costs.table(rows, pathlib.Path(_model()).name), None
 
 
+def _error_time(out):
+    from rankpose_tf.evaluation import plots
+    from rankpose_tf.studies import error_time
+
+    command.require({"data": "FILE.csv", "out": "FILE.png"})
+    plots.save(error_time.plot(error_time.read(_DATA.value[0])), out)
+    print(out)
+
+
 _STUDIES = {
     "order": _order,
     "conditions": _conditions,
@@ -124,6 +139,5 @@ def _model():
     return shipped.model_path(_MODEL.value)
 
 
-
 if __name__ == "__main__":
-    command.run(main, commands=tuple(_STUDIES))
+    command.run(main, commands=(*_STUDIES, "error_time"))
