@@ -4,7 +4,7 @@ import sys
 
 from absl import app, flags
 
-from rankpose_tf.core import command_help, flagfiles, quiet
+from rankpose_tf.core import command_help, disk, flagfiles, quiet
 from rankpose_tf.core.errors import RankPoseError
 
 # A flag that is defined by a function below is its caller's.
@@ -12,7 +12,7 @@ flags.disclaim_key_flags()
 
 
 def run(main, commands=(), needed=None, groups=None, positional=""):
-    """Runs `main(argv)` under absl; a RankPoseError becomes one line and exit code 1.
+    """Runs `main(argv)` under absl; a RankPoseError, or a full disk, is one line and exit code 1.
 
     Logs of libraries are kept from the terminal unless --verbosity is given. Help is shown before
     anything is parsed, with exit code 0.
@@ -47,7 +47,8 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
             with quiet.libraries(bool(is_quiet)):
                 _check(argv[1:], commands, positional)
                 require(needed)
-                return main(argv)
+                with disk.told():
+                    return main(argv)
         except RankPoseError as error:
             sys.stderr.write(f"error: {error}\n")
             sys.exit(1)

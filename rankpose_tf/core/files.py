@@ -49,7 +49,8 @@ def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path o
       `pathlib.Path`.
 
     Raises:
-      RankPoseError: if it exists, its folder doesn't, or its name ends otherwise.
+      RankPoseError: if it exists, its folder doesn't or can't be written to, or its name ends
+        otherwise.
     """
     file = pathlib.Path(path)
     if suffixes and file.suffix not in suffixes:
@@ -63,6 +64,11 @@ def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path o
         )
     if file.exists() and not resumed:
         raise RankPoseError(f"{argument}: {str(file)!r} exists already; {advice}")
+    if not os.access(file.parent, os.W_OK):
+        raise RankPoseError(
+            f"{argument}: can't write to {str(file.parent)!r}; pass another folder with "
+            f"--{argument}"
+        )
     return file
 
 
