@@ -18,11 +18,22 @@ import shlex
 
 import numpy as np
 
-from rankpose_tf.core import files, pose
+from rankpose_tf.core import damage, files, pose
 from rankpose_tf.core.errors import RankPoseError
 
 FORMAT_VERSION = 1
 
+_PREPARE_AGAIN = "prepare the data again into a new folder"
+_STRUCTURE = {
+    "kind": str,
+    "protocol_set": str,
+    "box_source": str,
+    "identities": int,
+    "views": int,
+    "views_within_limit": int,
+    "skipped": dict,
+    "shards": list,
+}
 _COLUMNS = ("identity", "group", "shard", "views", "views_within_limit")
 
 
@@ -223,6 +234,8 @@ def read_description(directory):
             f"data: {str(directory)!r} has format version {version}, this package reads "
             f"{FORMAT_VERSION}; prepare it again into a new folder"
         )
+    with damage.told("data", path, _PREPARE_AGAIN):
+        _require_structure(description)
     missing = [r["file"] for r in description["shards"] if not (directory / r["file"]).is_file()]
     if missing:
         raise RankPoseError(
@@ -234,19 +247,27 @@ def read_description(directory):
     return description
 
 
+def _require_structure(description):
+    """Raises ValueError for a description of which a part is absent or of another type."""
+    for name, kind in _STRUCTURE.items():
+        if type(description.get(name)) is not kind:
+            raise ValueError(f"{name} is {description.get(name)!r}")
+    for row in description["shards"]:
+        name = row.get("file") if isinstance(row, dict) else row
+        # A name alone: what lies elsewhere is no shard of this folder.
+        if not isinstance(name, str) or name != pathlib.PurePath(name).name or "\0" in name:
+            raise ValueError(f"shards holds {name!r}")
+
+
 def read_json(path):
     """Content of a JSON file of a prepared folder, a dict.
 
     Raises:
       RankPoseError: if it is damaged.
     """
-    try:
+    with damage.told("data", path, _PREPARE_AGAIN):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RankPoseError(
-            f"data: {str(path)!r} is damaged ({error}); prepare it again into a new folder"
-        ) from error
-    return content if isinstance(content, dict) else {}
+        return content if isinstance(content, dict) else {}
 
 
 def write_identity_table(directory, rows):
@@ -268,19 +289,22 @@ def read_identity_table(directory):
       RankPoseError: if there is no table, or it is damaged.
     """
     path = pathlib.Path(directory, "identities.csv")
-    try:
+    if not path.is_file():
+        raise RankPoseError(f"data: there is no table {str(path)!r}; {_PREPARE_AGAIN}")
+    with damage.told("data", path, _PREPARE_AGAIN):
         with open(path, newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return [
-            {
-                "identity": row["identity"],
-                "group": row["group"],
-                **{name: int(row[name]) for name in _COLUMNS[2:]},
-            }
-            for row in rows
-        ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise RankPoseError(
-            f"data: the table of identities {str(path)!r} could not be read ({error}); prepare "
-            "the data again into a new folder"
-        ) from error
+            return [
+                {
+                    "identity": _text(row["identity"]),
+                    "group": _text(row["group"]),
+                    **{name: int(row[name]) for name in _COLUMNS[2:]},
+                }
+                for row in csv.DictReader(stream)
+            ]
+
+
+def _text(value):
+    """A cell that a shortened row lacks is None."""
+    if value is None:
+        raise ValueError("a row has too few cells")
+    return value

@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.inference import sharing
@@ -108,14 +109,13 @@ def description(path):
     Raises:
       RankPoseError: if the file is absent or none that this package wrote.
     """
-    try:
+    if not isinstance(path, bytes) and not pathlib.Path(path).is_file():
+        raise RankPoseError(f"model: there is no file {_name(path)}")
+    advice = "expected a .tflite file of rankpose export; export the model again"
+    with damage.told("model", "the content" if isinstance(path, bytes) else path, advice):
         with zipfile.ZipFile(io.BytesIO(path) if isinstance(path, bytes) else path) as archive:
-            return json.loads(archive.read(DESCRIPTION))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise RankPoseError(
-            f"model: {_name(path)} is not a .tflite file of rankpose_tf.export, or it is damaged "
-            f"({error})"
-        ) from error
+            content = dict(json.loads(archive.read(DESCRIPTION)))
+        return {**content, "model": content["model"]}
 
 
 def _name(path):

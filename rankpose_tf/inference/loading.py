@@ -18,6 +18,8 @@ from rankpose_tf.models import shipped
 
 RUNTIMES = ("litert", "keras")
 PRECISIONS = ("fp32", "int8")
+# Of a network's pictures, pixels.
+_LARGEST_SIDE = 4096
 
 
 def load(model=None, threads=None, *, precision=None, runtime=None):
@@ -59,16 +61,28 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     else:
         path = pathlib.Path(model).expanduser()
         network, description = _load_path(path, threads, precision, runtime)
+    _check_description(model, description)
+    estimator = PoseEstimator(network, description)
+    side = estimator.input_size
+    estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
+    return estimator
+
+
+def _check_description(model, description):
+    """Refuses a description that a crop can't be made by; a file may say anything of itself."""
+    if not isinstance(description, dict):
+        raise RankPoseError(f"model: {str(model)!r} is damaged, its description is no dictionary")
     missing = {"input_size", "crop_scale"} - description.keys()
     if missing:
         raise RankPoseError(
             f"model: {str(model)!r} does not say its {' and '.join(sorted(missing))}; export it "
             "again with this version of rankpose_tf"
         )
-    estimator = PoseEstimator(network, description)
-    side = estimator.input_size
-    estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
-    return estimator
+    size, scale = description["input_size"], description["crop_scale"]
+    if not (type(size) is int and 1 <= size <= _LARGEST_SIDE):
+        raise RankPoseError(f"model: {str(model)!r} is damaged, its input_size is {size!r}")
+    if not (isinstance(scale, numbers.Real) and 0.1 <= scale <= 100):
+        raise RankPoseError(f"model: {str(model)!r} is damaged, its crop_scale is {scale!r}")
 
 
 def _check(argument, value, known):

@@ -6,7 +6,7 @@ import zipfile
 
 import keras
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import trust
 
@@ -46,13 +46,9 @@ def read_description(path):
             f"model: no file {path.name!r} in {str(path.parent)!r}; expected a workdir of "
             "rankpose_tf.train or a .keras file"
         )
-    try:
+    with damage.told("model", path, "expected a model that rankpose_tf.train wrote"):
         with zipfile.ZipFile(path) as archive:
-            description = json.loads(archive.read(_DESCRIPTION))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise RankPoseError(
-            f"model: {str(path)!r} is not a model that rankpose_tf.train wrote, or it is damaged"
-        ) from error
+            description = dict(json.loads(archive.read(_DESCRIPTION)))
     if description.get("format_version") != FORMAT_VERSION:
         raise RankPoseError(
             f"model: {str(path)!r} has format {description.get('format_version')}, this version of "

@@ -14,11 +14,12 @@ import os
 import pathlib
 from typing import NamedTuple
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 
 SUFFIXES = (".csv", ".jsonl")
+_ANOTHER = "pass another --out"
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
     *ANGLES,
@@ -120,7 +121,7 @@ def finished(path):
     Raises:
       RankPoseError: if the file was not written by `ResultFile`.
     """
-    groups = itertools.groupby(_lines(path), lambda line: line[1])
+    groups = itertools.groupby(_whole_lines(path), lambda line: line[1])
     # A header is never unfinished.
     last, pending, done = None, [], []
     with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
@@ -134,8 +135,12 @@ def finished(path):
 
 
 def read(path):
-    """Yields the rows of a file written by `ResultFile`, as `Row`."""
-    with open(path, newline="", **_ENCODING) as stream:
+    """Yields the rows of a file written by `ResultFile`, as `Row`.
+
+    Raises:
+      RankPoseError: if it is damaged.
+    """
+    with damage.told("out", path, _ANOTHER), open(path, newline="", **_ENCODING) as stream:
         if pathlib.Path(path).suffix == ".csv":
             for record in csv.DictReader(stream):
                 yield _row({name: value or None for name, value in record.items()})
@@ -185,11 +190,22 @@ def _lines(path):
                 yield _csv_line(cells), cells[0]
 
 
+def _whole_lines(path):
+    with damage.told("resume", path, _ANOTHER):
+        yield from _lines(path)
+
+
 def _path_of(line, path):
     try:
-        return json.loads(line)["path"]
-    except (ValueError, KeyError, TypeError):
+        return _checked_path(json.loads(line)["path"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         _refuse(path)
+
+
+def _checked_path(path):
+    if not isinstance(path, str):
+        raise TypeError(path)
+    return path
 
 
 def _refuse(path):

@@ -87,7 +87,13 @@ def _prepared(folder, **changes):
     folder.mkdir(exist_ok=True)
     description = {
         "format_version": records.FORMAT_VERSION,
+        "kind": "manifest",
+        "protocol_set": "mine",
+        "box_source": "manifest",
         "identities": 1,
+        "views": 2,
+        "views_within_limit": 2,
+        "skipped": {},
         "shards": [{"file": records.shard_name(i, 2), "identities": 1, "views": 2} for i in (1, 0)],
     }
     for shard in description["shards"]:
@@ -118,6 +124,23 @@ def test_a_folder_that_is_no_data_set_says_why(tmp_path):
         records.read_description(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"views": "2"},
+        {"skipped": []},
+        {"shards": {}},
+        {"shards": [{"file": "../shard.tfrecord"}]},
+        {"shards": [{"file": "/etc/passwd"}]},
+        {"shards": ["a"]},
+        {"box_source": None},
+    ],
+)
+def test_a_description_with_a_part_of_another_type_is_damaged(tmp_path, changes):
+    with pytest.raises(RankPoseError, match="dataset.json' is damaged"):
+        records.read_description(_prepared(tmp_path, **changes))
+
+
 def test_a_set_without_checksums_is_told_apart_by_its_tables(tmp_path):
     sets = [_prepared(tmp_path), _prepared(tmp_path / "b"), _prepared(tmp_path / "c", source="x")]
     row = {"identity": "a", "group": "a", "shard": 0, "views": 5, "views_within_limit": 4}
@@ -139,8 +162,8 @@ def test_the_identity_table_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_missing_or_damaged_identity_table_is_one_sentence(tmp_path):
-    with pytest.raises(RankPoseError, match="could not be read"):
+    with pytest.raises(RankPoseError, match="there is no table"):
         records.read_identity_table(tmp_path)
     (tmp_path / "identities.csv").write_text("identity,group,shard,views\na,a,x,2\n")
-    with pytest.raises(RankPoseError, match="could not be read"):
+    with pytest.raises(RankPoseError, match="identities.csv' is damaged"):
         records.read_identity_table(tmp_path)
