@@ -12,7 +12,7 @@ from absl import logging
 
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import drawings, pipeline, results, video
+from rankpose_tf.prediction import drawings, pipeline, results, streams, video, video_writer
 from rankpose_tf.prediction.inputs import CAMERA, PICTURE
 from rankpose_tf.prediction.tracking import VideoPoses
 
@@ -67,7 +67,7 @@ def run(
         `detection.for_pictures` and `detection.for_video`.
       draw: "axes", "cube" or "none".
       draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
-        its size and its mean frame rate, not its sound.
+        its size and times (without PyAV its mean frame rate), not its sound.
       contact_sheet: new .png or .jpg file with the first pictures.
       smoothing: smooth the poses of videos and cameras (smoothing.py); pictures never are.
       resume: go on in an `out` that exists. What it holds is left out, but for the last picture
@@ -97,6 +97,7 @@ def run(
         work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress, each)
         if draw_dir:
             work.draw_into(draw_dir, sources)
+            video_writer.warn_of_mpeg4(sources)
         done = result_file.done if result_file else ()
         left = [source for source in sources if source.kind == CAMERA or source.path not in done]
         for is_picture, group in itertools.groupby(left, lambda source: source.kind == PICTURE):
@@ -192,23 +193,33 @@ class _Run:
         return drawings.annotate(item.image, faces, self._draw)
 
     def video(self, source, smoothing, preview):
-        """Runs over a video or camera."""
-        live = source.kind == CAMERA
+        """Runs over a video, stream or camera; one that ends too early keeps what it gave."""
+        is_camera = source.kind == CAMERA
+        named = int(source.path) if is_camera and source.path.isdecimal() else source.path
+        reason = None
         try:
-            frames = video.Video(int(source.path) if live else source.path, self._max_pixels)
+            frames = video.Video(named, self._max_pixels)
             with self._video_writer(source, frames.rate) as write:
-                # It is how a camera ends, and what was written of it is whole.
-                with contextlib.suppress(*[KeyboardInterrupt] * live):
+                try:
                     self._frames(source, frames, VideoPoses(smoothing), write, preview)
+                    reason = frames.shortfall
+                except KeyboardInterrupt:
+                    # It is how a camera ends, and what was written of it is whole.
+                    if not is_camera:
+                        raise
+                except video.VideoError as error:
+                    reason = error.reason
         except video.VideoError as error:
-            self._keep(pipeline.Item(source.path, reason=error.reason), (), ())
+            reason = error.reason
+        if reason:
+            self._keep(pipeline.Item(streams.shown(source.path), reason=reason), (), ())
 
     def _video_writer(self, source, rate):
         if source not in self._drawings:
             return contextlib.nullcontext()
         path = self._drawings[source]
         path.parent.mkdir(parents=True, exist_ok=True)
-        return video.writer(path, rate)
+        return video_writer.writer(path, rate)
 
     def _frames(self, source, frames, tracked, write, preview):
         """Runs over the frames; `write` takes the drawn ones unless it is None."""
@@ -225,13 +236,14 @@ class _Run:
                 bar.update()
                 drawn = None if item.image is None else self._drawn(item, angles)
                 if write:
-                    write(drawn)
+                    write(drawn, item.time)
                 if preview and not video.show(drawn):
                     return
 
     def _looked_at(self, source, frames):
         """The frames as items, and how many make a batch."""
-        items = (pipeline.Item(source.path, *frame) for frame in frames)
+        path = streams.shown(source.path)
+        items = (pipeline.Item(path, *frame) for frame in frames)
         look = self._look.following()
         if source.kind == CAMERA:
             # Its frames would only wait: they are looked at as they come, one by one.
