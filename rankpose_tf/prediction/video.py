@@ -18,17 +18,8 @@ _WINDOW = "rankpose_tf"
 _SOUND_GOES_ON = 0.5
 # A pixel that is longer than this is a mistake of the file.
 _LONGEST_PIXEL = 4.0
-_CODECS = {
-    **{
-        "av01": "AV1",
-        "h264": "H.264",
-        "avc1": "H.264",
-        "vp80": "VP8",
-        "vp90": "VP9",
-        "vp09": "VP9",
-    },
-    **{"hevc": "H.265", "hvc1": "H.265", "hev1": "H.265", "vvc1": "H.266"},
-}
+_CODECS = {"av01": "AV1", "h264": "H.264", "avc1": "H.264", "hevc": "H.265", "hvc1": "H.265"}
+_CODECS |= {"hev1": "H.265", "vvc1": "H.266", "vp80": "VP8", "vp90": "VP9", "vp09": "VP9"}
 
 
 class VideoError(RankPoseError):
@@ -147,7 +138,7 @@ class Video:
         return f", of codec {name}; this OpenCV may lack a decoder for it: convert it to H.264"
 
     def _missing(self, count, last, interval):
-        """How a file of `count` frames ended before its time: at `last`, `interval` after another."""
+        """How a file of `count` frames ended too early: at `last`, `interval` after another."""
         if self._live or self.frames is None or count >= self.frames:
             return None
         seconds, spare = self._seconds, 0.0
@@ -173,7 +164,9 @@ def _opened(source):
         # Opening a pipe waits for somebody to write into it.
         raise VideoError(source, "is no file; keep the video in one, or name a stream's address")
     else:
-        capture, reason = cv2.VideoCapture(source), "can't be opened as a video"
+        is_there = os.path.exists(source)
+        reason = "can't be opened as a video" if is_there else "there is no such file"
+        capture = cv2.VideoCapture(source)
     if not capture.isOpened():
         raise VideoError(source, reason)
     return capture

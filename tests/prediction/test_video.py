@@ -11,19 +11,7 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import streams, video, video_writer
-
-SIZE = (48, 64)
-
-
-def grey(value, size=SIZE):
-    return np.full((*size, 3), value, np.uint8)
-
-
-def write(path, values, rate=25.0, size=SIZE):
-    with video_writer.writer(path, rate) as put:
-        for value in values:
-            put(grey(value, size))
-    return path
+from tests.prediction.test_video_writer import SIZE, grey, write
 
 
 @pytest.fixture
@@ -113,9 +101,10 @@ def test_a_video_of_frames_that_are_too_large_is_not_decoded(film):
 
 def test_what_is_no_video_is_refused(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"no video")
-    for path in (tmp_path / "film.mp4", tmp_path / "absent.mp4"):
-        with pytest.raises(video.VideoError, match="can't be opened as a video"):
-            video.Video(str(path))
+    with pytest.raises(video.VideoError, match="can't be opened as a video"):
+        video.Video(str(tmp_path / "film.mp4"))
+    with pytest.raises(video.VideoError, match="there is no such file"):
+        video.Video(str(tmp_path / "absent.mp4"))
 
 
 def test_a_video_without_a_frame_is_refused_once_it_is_read(monkeypatch):
