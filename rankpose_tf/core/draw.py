@@ -103,8 +103,8 @@ def _fixed(points):
 
 def _strokes(colour, thickness):
     """Pairs of colour and pixels by which it is wider on each side; the last one lies on top."""
-    # Beside a line of one pixel a shade would be most of what is seen.
-    shade = [(_SHADE, max(1.0, thickness / 5))] if thickness > 1 else []
+    # Beside a thin line a shade would be most of what is seen.
+    shade = [(_SHADE, max(1.0, thickness / 5))] if thickness > 2 else []
     return [*shade, (colour, 0.0)]
 
 

@@ -88,5 +88,5 @@ def test_an_axis_towards_the_viewer_is_a_dot_that_is_as_wide_as_high():
 
 def test_a_line_is_seen_on_its_own_colour():
     snow = np.full((200, 200, 3), 240, np.uint8)
-    assert draw.draw_box(snow, (50, 50, 150, 150), 2).min() < 100
+    assert draw.draw_box(snow, (50, 50, 150, 150), 3).min() < 100
     assert draw.draw_box(np.zeros_like(snow), (50, 50, 150, 150), 2).max() > 200

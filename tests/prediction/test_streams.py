@@ -1,12 +1,15 @@
 """What is a stream, how it is named, and that nothing waits for ever."""
 
+import http.server
 import socket
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
-from rankpose_tf.prediction import streams, video
+from rankpose_tf.prediction import streams, video, video_writer
 from rankpose_tf.prediction.inputs import CAMERA, expand
 
 
@@ -78,3 +81,58 @@ def test_no_thread_is_left_of_a_stream_that_is_closed():
     next(frames)
     frames.close()
     assert not [one for one in threading.enumerate() if one.name == "read-newest"]
+
+
+class _Server(http.server.BaseHTTPRequestHandler):
+    """A whole film at /film.mp4; at /live pictures one after the other, which stop coming."""
+
+    film, enough = b"", threading.Event()
+
+    def do_GET(self):  # noqa: N802
+        self.send_response(200)
+        if self.path == "/film.mp4":
+            self.send_header("Content-Length", str(len(self.film)))
+            self.end_headers()
+            self.wfile.write(self.film)
+            return
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        for index in range(12):
+            jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 20 * index, np.uint8))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+            time.sleep(0.05)
+        self.enough.wait(30)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    """Address of `_Server`."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server) as running:
+        _Server.enough.clear()
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        _Server.enough.set()
+        running.shutdown()
+
+
+def test_a_file_on_a_server_is_read_whole_at_its_own_times(tmp_path, server):
+    path = tmp_path / "film.mp4"
+    with video_writer.writer(path, 25) as put:
+        for _ in range(10):
+            put(np.full((48, 64, 3), 90, np.uint8))
+    _Server.film = path.read_bytes()
+    times = [frame.time for frame in video.Video(f"{server}/film.mp4")]
+    np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-3)
+
+
+def test_a_live_stream_has_the_clocks_times_and_its_silence_is_told(monkeypatch, server):
+    monkeypatch.setattr(streams, "TIME_LIMIT", 1.5)
+    times = []
+    with pytest.raises(video.VideoError, match="no frame came for"):
+        for frame in video.Video(f"{server}/live"):
+            times.append(frame.time)
+    assert len(times) >= 2 and times == sorted(times) and times[0] == 0.0

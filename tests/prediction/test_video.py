@@ -201,6 +201,23 @@ def test_pixels_that_are_not_square_are_stretched_to_squares(monkeypatch, pixel,
     assert [frame.image.shape[:2] for frame in found] == [shape]
 
 
+def test_a_file_with_pixels_twice_as_wide_as_high_is_stretched(tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = 2
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(grey(90), format="rgb24")))
+        container.mux(stream.encode(None))
+    path = tmp_path / "a.mp4"
+    assert [frame.image.shape[:2] for frame in video.Video(str(path))] == [(48, 128)]
+    # Turned by a quarter, the wide pixels stand upright.
+    (frame,) = video.Video(with_matrix(path, 0, 1, -1, 0))
+    assert frame.image.shape[:2] == (128, 48)
+    (frame,) = video.Video(with_matrix(path, 0, 1, 1, 0))
+    assert frame.image.shape[:2] == (128, 48)
+
+
 def test_the_pixels_allowed_are_those_shown(monkeypatch):
     opened(monkeypatch, times=[0.0], rate=25.0, pixel=(2, 1))
     with pytest.raises(video.VideoError, match="has frames of 128 x 48"):
