@@ -16,7 +16,7 @@ _SHADE = (20, 20, 20)
 _SHIFT = 4
 
 
-def draw_axes(image, angles, centre=None, length=None, thickness=None):
+def draw_axes(image, angles, centre=None, length=None):
     """Draws the head's three axes: x red, y (up) green, z (out of the nose) blue.
 
     Each is an arrow; one that points at the viewer is a dot.
@@ -26,23 +26,16 @@ def draw_axes(image, angles, centre=None, length=None, thickness=None):
       angles: (3,) degrees; yaw, pitch, roll.
       centre: (2,) pixels x, y of the origin; the picture's centre by default.
       length: of an axis seen side on, pixels; a third of the picture's shorter side by default.
-      thickness: of the lines, pixels; a 25th of the length by default.
 
     Returns:
       (H, W, 3) uint8 RGB, a new picture.
     """
-    centre, length = _placed(image, centre, length, 1 / 3)
-    thickness = max(1, round(length / 25)) if thickness is None else thickness
-    axes = rotation_from_angles(np.radians(angles))
-    drawn = image.copy()
-    # The farthest first, so that what points at the viewer lies on top.
-    for index in np.argsort(axes[2]):
-        along = length * axes[:2, index] * (1, -1)
-        _arrow(drawn, centre, along, max(3.0, length / 7), AXIS_COLOURS[index], thickness)
+    drawn, centre, length = _placed(image, centre, length, 1 / 3)
+    put_axes(drawn, angles, centre, length, max(1, round(length / 25)))
     return drawn
 
 
-def draw_cube(image, angles, centre=None, length=None, thickness=None):
+def draw_cube(image, angles, centre=None, length=None):
     """Draws a cube that turns with the head: face's side yellow, back blue, edges between grey.
 
     Args:
@@ -50,13 +43,26 @@ def draw_cube(image, angles, centre=None, length=None, thickness=None):
       angles: (3,) degrees; yaw, pitch, roll.
       centre: (2,) pixels x, y of the cube's centre; the picture's centre by default.
       length: of an edge seen side on, pixels; half the picture's shorter side by default.
-      thickness: of the lines, pixels; a 40th of the length by default.
 
     Returns:
       (H, W, 3) uint8 RGB, a new picture.
     """
-    centre, length = _placed(image, centre, length, 1 / 2)
-    thickness = max(1, round(length / 40)) if thickness is None else thickness
+    drawn, centre, length = _placed(image, centre, length, 1 / 2)
+    put_cube(drawn, angles, centre, length, max(1, round(length / 40)))
+    return drawn
+
+
+def put_axes(image, angles, centre, length, thickness):
+    """As `draw_axes`, into the image, with lines of so many pixels."""
+    axes = rotation_from_angles(np.radians(angles))
+    # The farthest first, so that what points at the viewer lies on top.
+    for index in np.argsort(axes[2]):
+        along = length * axes[:2, index] * (1, -1)
+        _arrow(image, centre, along, max(3.0, length / 7), AXIS_COLOURS[index], thickness)
+
+
+def put_cube(image, angles, centre, length, thickness):
+    """As `draw_cube`, into the image, with lines of so many pixels."""
     square = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     corners = np.array([np.insert(square, 2, side, axis=1) for side in (1, -1)]) * length / 2
     seen = corners @ rotation_from_angles(np.radians(angles)).T
@@ -64,36 +70,23 @@ def draw_cube(image, angles, centre=None, length=None, thickness=None):
     front, back, between = CUBE_COLOURS
     shapes = [(seen[0, :, 2].mean(), front, points[0]), (seen[1, :, 2].mean(), back, points[1])]
     shapes += [(seen[:, i, 2].mean(), between, points[:, i]) for i in range(4)]
-    drawn = image.copy()
     # The farthest first, so that what is nearer to the viewer lies on top.
     for _, colour, outline in sorted(shapes, key=lambda shape: shape[0]):
-        _outline(drawn, outline, colour, thickness)
-    return drawn
+        _outline(image, outline, colour, thickness)
 
 
-def draw_box(image, box, thickness=1):
-    """Draws a rectangle.
-
-    Args:
-      image: (H, W, 3) uint8 RGB; left as it is.
-      box: (4,) left, top, right, bottom, pixels.
-      thickness: of the line, pixels.
-
-    Returns:
-      (H, W, 3) uint8 RGB, a new picture.
-    """
+def put_box(image, box, thickness):
+    """Draws a box (4,), left, top, right, bottom, into the image, with lines of so many pixels."""
     left, top, right, bottom = box
-    drawn = image.copy()
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
-    _outline(drawn, corners, _BOX_COLOUR, thickness)
-    return drawn
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    _outline(image, corners, _BOX_COLOUR, thickness)
 
 
 def _placed(image, centre, length, part):
-    """Centre (2,) and length, pixels, by default the picture's middle and a part of its side."""
+    """Copy, centre (2,) and length, pixels; by default the middle, and a part of the side."""
     height, width = image.shape[:2]
     centre = np.array([width / 2, height / 2] if centre is None else centre, np.float64)
-    return centre, min(height, width) * part if length is None else length
+    return image.copy(), centre, min(height, width) * part if length is None else length
 
 
 def _fixed(points):

@@ -59,11 +59,11 @@ def with_poses(image, faces, draw):
     """As `annotate`, without the strips."""
     drawn = image.copy()
     for face in faces:
-        drawn = _with_pose(drawn, face, draw)
+        _put_pose(drawn, face, draw)
     return drawn
 
 
-def _with_pose(image, face, draw):
+def _put_pose(image, face, draw):
     height, width = image.shape[:2]
     box = np.array([0, 0, width, height] if face.box is None else face.box, np.float64)
     side = (box[2:] - box[:2]).max()
@@ -75,10 +75,11 @@ def _with_pose(image, face, draw):
     thickness = max(1, round(max(side / _SIDE_OVER_LINE, least)))
     if face.box is not None:
         thin = max(1, round(thickness / 3))
-        image = drawing.draw_box(image, np.clip(box, -limit, 2 * limit), thin)
+        drawing.put_box(image, np.clip(box, -limit, 2 * limit), thin)
     if draw == "cube":
-        return drawing.draw_cube(image, face.angles, centre, _CUBE * side, thickness)
-    return drawing.draw_axes(image, face.angles, centre, _AXIS * side, thickness)
+        drawing.put_cube(image, face.angles, centre, _CUBE * side, thickness)
+    else:
+        drawing.put_axes(image, face.angles, centre, _AXIS * side, thickness)
 
 
 def write_picture(path, image):

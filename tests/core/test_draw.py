@@ -87,6 +87,7 @@ def test_an_axis_towards_the_viewer_is_a_dot_that_is_as_wide_as_high():
 
 
 def test_a_line_is_seen_on_its_own_colour():
-    snow = np.full((200, 200, 3), 240, np.uint8)
-    assert draw.draw_box(snow, (50, 50, 150, 150), 3).min() < 100
-    assert draw.draw_box(np.zeros_like(snow), (50, 50, 150, 150), 2).max() > 200
+    snow, night = np.full((200, 200, 3), 240, np.uint8), np.zeros((200, 200, 3), np.uint8)
+    for picture in (snow, night):
+        draw.put_box(picture, (50, 50, 150, 150), 3)
+    assert snow.min() < 100 and night.max() > 200
