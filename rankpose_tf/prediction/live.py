@@ -29,12 +29,16 @@ class TrackedFrame(NamedTuple):
     numbers: list
 
     def drawn(self, draw=None):
-        """(H, W, 3) uint8 RGB: a copy with the faces drawn on it, "cube" (default) or "axes"."""
+        """(H, W, 3) uint8 RGB: a copy with the faces drawn on it, "cube" (default) or "axes".
+
+        A face of which the model gave no finite pose is left out.
+        """
         from rankpose_tf.prediction import drawings
 
         faces = [
             drawings.DrawnFace(face.box, face.pose.as_array(), number)
             for number, face in zip(self.numbers, self.faces, strict=True)
+            if np.all(np.isfinite(face.pose.as_array()))
         ]
         return drawings.annotate(self.image, faces, draw or drawings.USUAL)
 

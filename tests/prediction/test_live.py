@@ -7,6 +7,7 @@ import pytest
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import Pose
 from rankpose_tf.prediction import drawings, following, video
 from rankpose_tf.prediction.live import track
 from tests.prediction.test_run import KnownEstimator, rows, run, scene, squares
@@ -82,6 +83,16 @@ def test_a_frame_can_be_drawn():
         for draw, kind in ((None, "cube"), ("axes", "axes")):
             expected = drawings.annotate(frame.image, [face], kind)
             np.testing.assert_array_equal(frame.drawn(draw), expected)
+
+
+def test_a_pose_that_is_not_finite_is_not_drawn():
+    class Broken(KnownEstimator):
+        def predict_crops(self, crops):
+            return Pose.from_array(np.full((len(crops), 3), np.nan))
+
+    (frame,) = track(frames(1), Broken(), detector=squares)
+    assert frame.numbers == [0] and np.isnan(frame.faces[0].pose.yaw)
+    np.testing.assert_array_equal(frame.drawn(), frame.image)
 
 
 @pytest.mark.parametrize("source", [0, "0", np.int64(0), "rtsp://host/s"])
