@@ -41,6 +41,17 @@ def presentation(path):
     return Presentation()
 
 
+def is_mpeg_stream(path):
+    """Whether a file is of the kind of .ts or .mpg, which tells no length."""
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(197)
+    except OSError:
+        return False
+    packets = start[0:1] + start[188:189], start[4:5] + start[196:197]
+    return b"GG" in packets or start.startswith(b"\0\0\1\xba")
+
+
 def _index(path):
     """Content of the box moov."""
     with open(path, "rb") as stream:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import containers, streams
+from rankpose_tf.prediction import containers, matroska, streams
 
 # Of a file or camera that does not tell.
 USUAL_RATE = 30.0
 _WINDOW = "rankpose_tf"
-# Of a file that tells no time of its video alone: sound may go on after the last frame.
+# Of a file of which no time of its video alone is known: sound may go on after the last frame.
 _SOUND_GOES_ON = 0.5
 # A pixel that is longer than this is a mistake of the file.
 _LONGEST_PIXEL = 4.0
@@ -141,7 +141,11 @@ class Video:
         """How a file of `count` frames ended too early: at `last`, `interval` after another."""
         if self._live or self.frames is None or count >= self.frames:
             return None
+        if containers.is_mpeg_stream(self._source):
+            return None
         seconds, spare = self._seconds, 0.0
+        if seconds is None and (span := matroska.span(self._source)) is not None:
+            seconds = span + 1.0 / self.rate
         if seconds is None:
             seconds = self.frames / self.rate
             spare = min(_SOUND_GOES_ON, seconds / 10)

@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from rankpose_tf.prediction.containers import Presentation, presentation
+from rankpose_tf.prediction.containers import Presentation, is_mpeg_stream, presentation
 
 
 def box(name, *content):
@@ -83,3 +83,18 @@ def test_of_damaged_and_other_files_nothing_is_known(tmp_path):
         deep = box(b"mdia", deep)
     assert presentation(saved(tmp_path / "c.mp4", film(header(0, 900), deep))) == (None, None)
     assert presentation(tmp_path / "absent.mp4") == (None, None)
+
+
+def test_streams_of_packets_are_told_by_their_first_bytes(tmp_path):
+    plain = (b"G" + bytes(187)) * 3
+    for content, expected in (
+        (plain, True),
+        ((bytes(4) + plain[:188]) * 2, True),
+        (b"\0\0\1\xba" + bytes(50), True),
+        (b"G", False),
+        (b"", False),
+        (b"GIF89a" + bytes(200), False),
+    ):
+        (tmp_path / "a").write_bytes(content)
+        assert is_mpeg_stream(tmp_path / "a") == expected
+    assert not is_mpeg_stream(tmp_path / "absent")

@@ -158,6 +158,42 @@ def test_half_a_file_is_incomplete_and_the_whole_is_not(tmp_path):
     assert found.shortfall.endswith(" of 4.00 seconds")
 
 
+def with_longer_sound(path, codec):
+    """A video of 2 seconds at 25 frames a second with 4 seconds of sound."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        sound = container.add_stream(codec, rate=44100)
+        for second in range(2):
+            for index in range(25):
+                frame = av.VideoFrame.from_ndarray(grey(4 * index), format="rgb24")
+                container.mux(stream.encode(frame))
+            silence = np.zeros((1, 2 * 44100), np.int16)
+            noise = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+            noise.sample_rate, noise.pts = 44100, second * 2 * 44100
+            container.mux(sound.encode(noise))
+        container.mux([*stream.encode(None), *sound.encode(None)])
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts", "a.avi", "a.mov"])
+def test_a_whole_video_whose_sound_goes_on_is_whole(tmp_path, name):
+    found = video.Video(with_longer_sound(tmp_path / name, "mp2"))
+    assert len(list(found)) == 50
+    assert found.shortfall is None
+
+
+def test_half_a_matroska_file_is_incomplete(tmp_path):
+    path = tmp_path / "a.mkv"
+    with_longer_sound(path, "mp2")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    found = video.Video(str(path))
+    assert 0 < len(list(found)) < 50
+    assert found.shortfall.startswith("is incomplete: ends at ")
+
+
 def with_matrix(path, a, b, c, d):
     """The file with another matrix in its track's header, version 0."""
     content = bytearray(path.read_bytes())
