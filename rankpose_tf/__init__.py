@@ -8,12 +8,13 @@ TensorFlow is imported by `load` if the model needs it, never by the import of t
 """
 
 __version__ = "0.1.0"
-__all__ = ["Pose", "PoseEstimator", "load"]
+__all__ = ["Pose", "PoseEstimator", "load", "track"]
 
 _HOMES = {
     "Pose": "rankpose_tf.core.pose",
     "PoseEstimator": "rankpose_tf.inference.estimator",
     "load": "rankpose_tf.inference.loading",
+    "track": "rankpose_tf.prediction.live",
 }
 
 

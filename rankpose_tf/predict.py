@@ -5,8 +5,9 @@
     rankpose predict VIDEO.mp4 --out=poses.jsonl --draw
     find . -name '*.jpg' | rankpose predict - --crops --out=poses.csv
 
-Named may be pictures, folders, videos, globs in quotes, a camera's index, or - for a list of files
-on standard input, one a line. Without --out a line a face is printed: yaw, pitch and roll, degrees.
+Named may be pictures, folders, videos, globs in quotes, a camera's index or device, a stream's
+address (rtsp://, http://), or - for a list of files on standard input, one a line. Without --out a
+line a face is printed: yaw, pitch and roll, degrees.
 
 The columns of --out are path, frame, time (seconds), face, left, top, right, bottom, score, yaw,
 pitch, roll (degrees) and reason: why a picture gave no pose. Exit code 1 if some could not be read.
@@ -20,7 +21,7 @@ from absl import flags
 import rankpose_tf
 from rankpose_tf.core import command, pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import drawings, inputs, lines
+from rankpose_tf.prediction import drawings, inputs, lines, sheet
 from rankpose_tf.prediction import run as prediction
 
 _INPUT = flags.DEFINE_multi_string(
@@ -43,7 +44,8 @@ _DETECTOR = flags.DEFINE_enum(
 )
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
 _DRAW = command.define_enum_or_bare(
-    "draw", "none", list(drawings.DRAWINGS), "axes", "Draw the poses; --draw alone draws axes."
+    *("draw", "none", list(drawings.DRAWINGS), drawings.USUAL),
+    f"Draw the poses; --draw alone draws the {drawings.USUAL}.",
 )
 _DRAW_DIR = flags.DEFINE_string(
     "draw_dir", "", "New folder for drawn pictures and videos; drawn, drawn-2, ... if not given."
@@ -51,7 +53,7 @@ _DRAW_DIR = flags.DEFINE_string(
 _CONTACT_SHEET = flags.DEFINE_string(
     "contact_sheet",
     "",
-    f"New .png or .jpg file that shows the first {drawings.SHEET_PICTURES} pictures at a glance.",
+    f"New .png or .jpg file that shows the first {sheet.TILES} faces of pictures at a glance.",
 )
 _PREVIEW = flags.DEFINE_bool("preview", False, "Show videos and cameras in a window; q ends it.")
 _MAX_PIXELS = flags.DEFINE_integer(

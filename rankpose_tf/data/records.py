@@ -253,7 +253,7 @@ def _require_structure(description):
         if type(description.get(name)) is not kind:
             raise ValueError(f"{name} is {description.get(name)!r}")
     for row in description["shards"]:
-        name = row.get("file") if isinstance(row, dict) else row
+        name = row.get("file") if isinstance(row, dict) else None
         # A name alone: what lies elsewhere is no shard of this folder.
         if not isinstance(name, str) or name != pathlib.PurePath(name).name or "\0" in name:
             raise ValueError(f"shards holds {name!r}")

@@ -1,47 +1,85 @@
-"""Pictures with the poses drawn on them: one by one, and the first of them on one sheet."""
+"""Pictures with the poses drawn on them, and how they are called."""
 
-import itertools
 import pathlib
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from rankpose_tf.core import draw as drawing
-from rankpose_tf.core import files, pictures
+from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.prediction import labels
 
-DRAWINGS = ("axes", "cube", "none")
-SHEET_SUFFIXES = (".png", ".jpg")
-# A sheet is for a look: more than this is neither looked at nor held by a viewer.
-SHEET_PICTURES = 100
-_SHEET_COLUMNS = 10
-_TILE = 160
+DRAWINGS = ("cube", "axes", "none")
+USUAL = "cube"
+# Of the box' longer side: an edge of the cube, and an axis.
+_CUBE, _AXIS = 0.8, 0.5
+_SIDE_OVER_LINE = 75
+# A picture of 4,000 pixels is looked at on a screen of 1,500 or so.
+_LONGEST_OVER_LINE = 1500
 _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe")
 
 
+class DrawnFace(NamedTuple):
+    """What is drawn of one face.
+
+    Attributes:
+      box: (4,) left, top, right, bottom, pixels; None for a face that is the whole picture.
+      angles: (3,) degrees; yaw, pitch, roll.
+      number: of the face in its picture or video; None to leave it out.
+    """
+
+    box: tuple | None
+    angles: tuple
+    number: int | None = None
+
+
 def annotate(image, faces, draw):
-    """Draws a pose at the centre of each face.
+    """Draws each face: a thin box, the pose at its centre, number and angles on a dark strip.
+
+    Sizes go by the face, but not below what is seen when the whole picture is looked at. Where a
+    picture has no room for the strip the words are left out, then the strip.
 
     Args:
       image: (H, W, 3) uint8 RGB; left as it is.
-      faces: sequence of (box (4,) pixels, or None for the whole picture; angles (3,) degrees).
+      faces: sequence of `DrawnFace`.
       draw: "axes" or "cube".
 
     Returns:
       (H, W, 3) uint8 RGB.
     """
-    for box, angles in faces:
-        height, width = image.shape[:2]
-        box = np.array([0, 0, width, height] if box is None else box, np.float64)
-        side = (box[2:] - box[:2]).max()
-        # Not further out than cv2's 32-bit coordinates reach.
-        centre = np.clip((box[:2] + box[2:]) / 2, -width, 2 * np.array([width, height]))
-        side = min(side, 2.0 * max(width, height))
-        if draw == "cube":
-            image = drawing.draw_cube(image, angles, centre, 0.8 * side)
-        else:
-            image = drawing.draw_axes(image, angles, centre, 0.6 * side)
-    return image
+    drawn = with_poses(image, faces, draw)
+    # Last, so that no line crosses what is to be read.
+    labels.write_labels(drawn, faces)
+    return drawn
+
+
+def with_poses(image, faces, draw):
+    """As `annotate`, without the strips."""
+    drawn = image.copy()
+    for face in faces:
+        _put_pose(drawn, face, draw)
+    return drawn
+
+
+def _put_pose(image, face, draw):
+    height, width = image.shape[:2]
+    box = np.array([0, 0, width, height] if face.box is None else face.box, np.float64)
+    side = (box[2:] - box[:2]).max()
+    # Not further out than cv2's 32-bit coordinates reach.
+    limit = np.array([width, height] * 2)
+    centre = np.clip((box[:2] + box[2:]) / 2, -limit[:2], 2 * limit[:2])
+    side = min(side, 2.0 * max(width, height))
+    least = max(width, height) / _LONGEST_OVER_LINE
+    thickness = max(1, round(max(side / _SIDE_OVER_LINE, least)))
+    if face.box is not None:
+        thin = max(1, round(thickness / 3))
+        drawing.put_box(image, np.clip(box, -limit, 2 * limit), thin)
+    if draw == "cube":
+        drawing.put_cube(image, face.angles, centre, _CUBE * side, thickness)
+    else:
+        drawing.put_axes(image, face.angles, centre, _AXIS * side, thickness)
 
 
 def write_picture(path, image):
@@ -90,50 +128,3 @@ def file_names(sources):
         taken.add(str(candidate).lower())
         names[source] = candidate
     return names
-
-
-def write_sheet(path, rows, draw, max_pixels):
-    """Writes the first pictures of a file of results as one, poses drawn on them.
-
-    The pictures are read again, so that a run in several parts gives one sheet.
-
-    Args:
-      path: .png or .jpg.
-      rows: iterable of `results.Row`; those of video frames are left out.
-      draw: "axes" or "cube".
-      max_pixels: as for `pictures.read`.
-
-    Returns:
-      Number of pictures on it; 0 if there were none and nothing was written.
-    """
-    tiles = []
-    for picture, faces in _by_picture(rows):
-        if len(tiles) == SHEET_PICTURES:
-            break
-        try:
-            image = pictures.read(picture, max_pixels)
-        except pictures.PictureError:
-            continue
-        tiles.append(_tile(annotate(image, faces, draw)))
-    if tiles:
-        write_picture(path, drawing.grid(tiles, min(_SHEET_COLUMNS, len(tiles))))
-    return len(tiles)
-
-
-def _by_picture(rows):
-    """Yields (path, list of (box, angles)) of the rows of pictures, which are neighbours."""
-    of_pictures = (row for row in rows if row.frame is None)
-    for path, group in itertools.groupby(of_pictures, lambda row: row.path):
-        yield path, [(row.box, row.angles) for row in group if row.angles is not None]
-
-
-def _tile(image):
-    """The picture, fitted whole into a square with black beside it."""
-    height, width = image.shape[:2]
-    scale = _TILE / max(height, width)
-    size = [max(1, round(length * scale)) for length in (width, height)]
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    tile = np.zeros((_TILE, _TILE, 3), np.uint8)
-    top, left = (_TILE - size[1]) // 2, (_TILE - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = small
-    return tile

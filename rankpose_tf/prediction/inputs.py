@@ -6,6 +6,7 @@ import sys
 from typing import NamedTuple
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.prediction import streams
 
 PICTURE_SUFFIXES = (
     ".jpg .jpeg .jpe .png .bmp .webp .tif .tiff .gif .ppm .pgm .pnm .avif .jp2".split()
@@ -20,7 +21,7 @@ class Source(NamedTuple):
 
     Attributes:
       kind: PICTURE, VIDEO or CAMERA.
-      path: as the results name it; a camera's is its index.
+      path: as the results name it; a camera's is its index or device, a stream's its address.
       name: what a drawing of it is called: its path below the folder that was named.
     """
 
@@ -34,8 +35,8 @@ def expand(inputs, listing=None):
 
     Args:
       inputs: strings; a file, a folder (all pictures and videos in and below it, by name), a glob
-        pattern, a camera's index, or "-" for a list of files, one a line. What is named itself
-        counts as a picture unless its suffix is a video's.
+        pattern, a camera's index or device, a stream's address, or "-" for a list of files, one a
+        line. What is named itself counts as a picture unless its suffix is a video's.
       listing: text stream that "-" reads; standard input by default.
 
     Returns:
@@ -64,7 +65,7 @@ def _sources(text, listing):
         return sources or _nothing("no line on standard input")
     if path.is_dir():
         return _folder(path) or _nothing(f"folder {text!r} holds no picture and no video")
-    if path.exists():
+    if path.exists() or streams.is_stream(text):
         return [_file(text)]
     if text.isdecimal():
         return [Source(CAMERA, text, f"camera-{text}")]
@@ -82,6 +83,8 @@ def _nothing(what):
 
 
 def _file(path):
+    if streams.is_stream(path):
+        return Source(CAMERA, path, streams.file_stem(path))
     kind = VIDEO if pathlib.Path(path).suffix.lower() in VIDEO_SUFFIXES else PICTURE
     return Source(kind, path, pathlib.Path(path).name)
 

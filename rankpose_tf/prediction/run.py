@@ -12,7 +12,7 @@ from absl import logging
 
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import drawings, pipeline, results, video
+from rankpose_tf.prediction import drawings, pipeline, results, sheet, streams, video, video_writer
 from rankpose_tf.prediction.inputs import CAMERA, PICTURE
 from rankpose_tf.prediction.tracking import VideoPoses
 
@@ -65,10 +65,10 @@ def run(
       crops: each picture or frame is a face crop; no detector is used.
       detector: for all inputs, as for `PoseEstimator.predict_faces`; by default
         `detection.for_pictures` and `detection.for_video`.
-      draw: "axes", "cube" or "none".
+      draw: "cube", "axes" or "none".
       draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
-        its size and its mean frame rate, not its sound.
-      contact_sheet: new .png or .jpg file with the first pictures.
+        its size and times (without PyAV its mean frame rate), not its sound.
+      contact_sheet: new .png or .jpg file with the first faces, cut out.
       smoothing: smooth the poses of videos and cameras (smoothing.py); pictures never are.
       resume: go on in an `out` that exists. What it holds is left out, but for the last picture
         or video, which is made again since it may be unfinished.
@@ -92,11 +92,12 @@ def run(
         look.prepare(is_picture)
     if draw_dir:
         pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
-    draw = "axes" if draw == "none" else draw
+    draw = drawings.USUAL if draw == "none" else draw
     with results.ResultFile(out, resume) if out else contextlib.nullcontext() as result_file:
         work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress, each)
         if draw_dir:
             work.draw_into(draw_dir, sources)
+            video_writer.warn_of_mpeg4(sources)
         done = result_file.done if result_file else ()
         left = [source for source in sources if source.kind == CAMERA or source.path not in done]
         for is_picture, group in itertools.groupby(left, lambda source: source.kind == PICTURE):
@@ -106,7 +107,7 @@ def run(
                 for source in group:
                     work.video(source, smoothing, preview)
     if contact_sheet:
-        drawings.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
+        sheet.write_sheet(contact_sheet, results.read(out), draw, max_pixels)
     return work.summary
 
 
@@ -125,7 +126,7 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None):
             f"draw: expected one of {', '.join(drawings.DRAWINGS)}, received {draw!r}"
         )
     if draw_dir and draw == "none":
-        raise RankPoseError("draw_dir: says where to draw, not what; pass --draw=axes or cube")
+        raise RankPoseError("draw_dir: says where to draw, not what; pass --draw=cube or axes")
     if draw != "none" and not (draw_dir or contact_sheet or preview):
         raise RankPoseError(f"draw: pass --draw_dir=FOLDER for the pictures with {draw}")
     if contact_sheet and not out:
@@ -133,7 +134,7 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None):
     if out:
         results.check(out, resume)
     if contact_sheet:
-        files.new_file("contact_sheet", contact_sheet, drawings.SHEET_SUFFIXES, resume)
+        files.new_file("contact_sheet", contact_sheet, sheet.SUFFIXES, resume)
     if preview:
         video.check_window()
     if draw_dir:
@@ -179,36 +180,48 @@ class _Run:
     def _draw_picture(self, path, item, angles):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            drawings.write_picture(path, self._drawn(item, angles))
+            # One face needs no number to be told apart.
+            numbers = range(len(angles)) if len(angles) > 1 else [None] * len(angles)
+            drawings.write_picture(path, self._drawn(item, angles, numbers))
         except RankPoseError as error:
             logging.warning("%s", error)
 
-    def _drawn(self, item, angles):
+    def _drawn(self, item, angles, numbers):
         faces = [
-            (box, pose)
-            for (box, *_), pose in zip(item.faces, angles, strict=True)
+            drawings.DrawnFace(face.box, pose, number)
+            for face, pose, number in zip(item.faces, angles, numbers, strict=True)
             if np.all(np.isfinite(pose))
         ]
         return drawings.annotate(item.image, faces, self._draw)
 
     def video(self, source, smoothing, preview):
-        """Runs over a video or camera."""
-        live = source.kind == CAMERA
+        """Runs over a video, stream or camera; one that ends too early keeps what it gave."""
+        is_camera = source.kind == CAMERA
+        named = int(source.path) if is_camera and source.path.isdecimal() else source.path
+        reason = None
         try:
-            frames = video.Video(int(source.path) if live else source.path, self._max_pixels)
+            frames = video.Video(named, self._max_pixels)
             with self._video_writer(source, frames.rate) as write:
-                # It is how a camera ends, and what was written of it is whole.
-                with contextlib.suppress(*[KeyboardInterrupt] * live):
+                try:
                     self._frames(source, frames, VideoPoses(smoothing), write, preview)
+                    reason = frames.shortfall
+                except KeyboardInterrupt:
+                    # It is how a camera ends, and what was written of it is whole.
+                    if not is_camera:
+                        raise
+                except video.VideoError as error:
+                    reason = error.reason
         except video.VideoError as error:
-            self._keep(pipeline.Item(source.path, reason=error.reason), (), ())
+            reason = error.reason
+        if reason:
+            self._keep(pipeline.Item(streams.shown(source.path), reason=reason), (), ())
 
     def _video_writer(self, source, rate):
         if source not in self._drawings:
             return contextlib.nullcontext()
         path = self._drawings[source]
         path.parent.mkdir(parents=True, exist_ok=True)
-        return video.writer(path, rate)
+        return video_writer.writer(path, rate)
 
     def _frames(self, source, frames, tracked, write, preview):
         """Runs over the frames; `write` takes the drawn ones unless it is None."""
@@ -223,15 +236,16 @@ class _Run:
                 self._keep(item, angles, numbers)
                 self.summary.frames += 1
                 bar.update()
-                drawn = None if item.image is None else self._drawn(item, angles)
+                drawn = None if item.image is None else self._drawn(item, angles, numbers)
                 if write:
-                    write(drawn)
+                    write(drawn, item.time)
                 if preview and not video.show(drawn):
                     return
 
     def _looked_at(self, source, frames):
         """The frames as items, and how many make a batch."""
-        items = (pipeline.Item(source.path, *frame) for frame in frames)
+        path = streams.shown(source.path)
+        items = (pipeline.Item(path, *frame) for frame in frames)
         look = self._look.following()
         if source.kind == CAMERA:
             # Its frames would only wait: they are looked at as they come, one by one.

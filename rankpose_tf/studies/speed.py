@@ -15,7 +15,7 @@ from rankpose_tf.core import pictures, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.inference import detection
-from rankpose_tf.prediction import inputs, video
+from rankpose_tf.prediction import inputs, video, video_writer
 from rankpose_tf.prediction import run as prediction
 
 _ROUNDS = 5
@@ -186,7 +186,7 @@ def _write_video(path, picture):
     scale = min(height, width) / max(picture.shape[:2])
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     generator = np.random.default_rng(0)
-    with video.writer(path, video.USUAL_RATE) as write:
+    with video_writer.writer(path, video.USUAL_RATE) as write:
         for index in range(_FRAMES):
             frame = np.full((height, width, 3), 128, np.int16)
             left = round((width - picture.shape[1]) * (0.5 + 0.5 * np.sin(index / 20)))

@@ -68,3 +68,26 @@ def test_a_grid_fills_rows_and_leaves_the_rest_black():
     assert tiled.shape == (8, 12, 3)
     corners = tiled[0, 0, 0], tiled[0, 6, 0], tiled[4, 0, 0], tiled[4, 6, 0]
     assert corners == (1, 2, 3, 0)
+
+
+def test_an_arrow_is_widest_at_its_head():
+    picture = np.zeros((201, 201, 3), np.uint8)
+    drawn = draw.draw_axes(picture, (0, 0, 0), centre=(100, 100), length=80)
+    widths = (drawn == RED).all(-1).sum(axis=0)
+    shaft, head = widths[115:160], widths[165:185]
+    assert head.max() > 1.5 * shaft.max() > 0
+    assert widths[182:].sum() == 0
+
+
+def test_an_axis_towards_the_viewer_is_a_dot_that_is_as_wide_as_high():
+    drawn = draw.draw_axes(np.zeros((201, 201, 3), np.uint8), (0, 0, 0), (100, 100), 80)
+    rows, columns = np.nonzero((drawn == BLUE).all(-1))
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 2 and np.ptp(rows) > 4
+    assert abs(rows.mean() - 100) < 1 and abs(columns.mean() - 100) < 1
+
+
+def test_a_line_is_seen_on_its_own_colour():
+    snow, night = np.full((200, 200, 3), 240, np.uint8), np.zeros((200, 200, 3), np.uint8)
+    for picture in (snow, night):
+        draw.put_box(picture, (50, 50, 150, 150), 3)
+    assert snow.min() < 100 and night.max() > 200

@@ -115,10 +115,10 @@ def test_importing_the_package_imports_nothing_heavy():
         began = time.perf_counter()
         import rankpose_tf
         seconds = time.perf_counter() - began
-        names = ("load", "Pose", "PoseEstimator")
+        names = ("load", "Pose", "PoseEstimator", "track")
         known = [name in dir(rankpose_tf) for name in names]
         light = sorted({name.split(".")[0] for name in sys.modules})
-        rankpose_tf.load, rankpose_tf.Pose, rankpose_tf.PoseEstimator
+        rankpose_tf.load, rankpose_tf.Pose, rankpose_tf.PoseEstimator, rankpose_tf.track
         later = sorted({name.split(".")[0] for name in sys.modules})
         print(json.dumps([seconds, known, light, later]))
         """

@@ -233,8 +233,8 @@ def test_no_thread_is_left_by_an_interrupt(tmp_path):
         ({}, "out: pass --out"),
         ({"resume": True, "draw_dir": "drawn", "draw": "axes"}, "resume: .* pass --out"),
         ({"out": "poses.csv", "draw": "axes"}, "draw: pass --draw_dir=FOLDER"),
-        ({"out": "poses.csv", "draw_dir": "drawn"}, "draw_dir: .* pass --draw=axes or cube"),
-        ({"out": "poses.csv", "draw": "lines"}, "draw: expected one of axes, cube, none"),
+        ({"out": "poses.csv", "draw_dir": "drawn"}, "draw_dir: .* pass --draw=cube or axes"),
+        ({"out": "poses.csv", "draw": "lines"}, "draw: expected one of cube, axes, none"),
         ({"out": "poses.csv", "contact_sheet": "sheet.gif"}, "contact_sheet: expected a name"),
         ({"out": "old.csv"}, "out: 'old.csv' exists already"),
         ({"out": "poses.csv", "contact_sheet": "old.png"}, "contact_sheet: .* exists already"),
@@ -270,10 +270,11 @@ def test_drawings_and_sheet_are_made_of_the_same_run(tmp_path):
     drawn, sheet = tmp_path / "drawn", tmp_path / "sheet.png"
     options = {"draw": "cube", "draw_dir": drawn, "contact_sheet": sheet}
     run(tmp_path / "faces", out=tmp_path / "poses.csv", **options)
-    expected = drawings.annotate(face, [((5, 10, 25, 30), (20, 0, 100))], "cube")
+    one = drawings.DrawnFace((5, 10, 25, 30), (20, 0, 100))
+    expected = drawings.annotate(face, [one], "cube")
     for name in ("a.png", "sub/a.png"):
         np.testing.assert_array_equal(cv2.imread(str(drawn / name))[..., ::-1], expected)
-    assert cv2.imread(str(sheet)).shape == (160, 320, 3)
+    assert cv2.imread(str(sheet)).shape[1] == 2 * 200
 
 
 def test_a_detector_that_is_not_installed_is_told_before_a_file_is_begun(
@@ -290,3 +291,18 @@ def test_a_detector_that_is_not_installed_is_told_before_a_file_is_begun(
             draw_dir=tmp_path / "drawn", progress=False,
         )
     assert not out.exists() and not (tmp_path / "drawn").exists()
+
+
+def test_faces_of_a_picture_are_numbered_where_there_are_several(tmp_path):
+    faces = [(5, 10, (120, 100)), (45, 30, (100, 120))]
+    for name, count in (("one.png", 1), ("two.png", 2)):
+        save(tmp_path / "faces" / name, scene(faces[:count], (300, 400)))
+    run(tmp_path / "faces", out=tmp_path / "poses.csv", draw="cube", draw_dir=tmp_path / "drawn")
+    both = [
+        drawings.DrawnFace((5, 10, 25, 30), (20, 0, 100), 0),
+        drawings.DrawnFace((45, 30, 65, 50), (0, 20, 100), 1),
+    ]
+    for name, drawn in (("one.png", [both[0]._replace(number=None)]), ("two.png", both)):
+        expected = drawings.annotate(scene(faces[: len(drawn)], (300, 400)), drawn, "cube")
+        found = cv2.imread(str(tmp_path / "drawn" / name))[..., ::-1]
+        np.testing.assert_array_equal(found, expected)

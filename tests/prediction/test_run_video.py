@@ -1,15 +1,16 @@
 """Runs over videos and cameras: rows, smoothing, drawn films, ends."""
 
 import numpy as np
+import pytest
 
-from rankpose_tf.prediction import video
+from rankpose_tf.prediction import video, video_writer
 from rankpose_tf.prediction.smoothing import RotationSmoother
 from tests.prediction.test_run import rows, run, scene, threads_left_by_an_interrupt
 
 
 def film(path, count=12):
     """A face that moves to the right by a pixel a frame, and is hidden in frame 5."""
-    with video.writer(path, 25.0) as write:
+    with video_writer.writer(path, 25.0) as write:
         for index in range(count):
             write(scene([] if index == 5 else [(5 + index, 10, (100, 100))]))
     return path
@@ -58,7 +59,7 @@ def test_no_thread_is_left_by_an_interrupt_of_a_film(tmp_path):
 
 def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
     class Camera:
-        rate, frames = 20.0, None
+        rate, frames, shortfall = 20.0, None, None
 
         def __init__(self, source, max_pixels):
             assert source == 0
@@ -74,3 +75,41 @@ def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
     assert summary.frames == 6
     assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
     assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6
+
+
+def test_a_video_that_ends_too_early_keeps_its_rows_and_has_one_with_the_reason(tmp_path):
+    av = pytest.importorskip("av")
+    assert av
+    path = film(tmp_path / "film.mp4", count=100)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    summary = run(path, out=tmp_path / "poses.csv", draw="axes", draw_dir=tmp_path / "drawn")
+    kept = rows(tmp_path / "poses.csv")
+    assert 10 < summary.frames < 100
+    assert [row.frame for row in kept] == [*range(summary.frames), None]
+    assert kept[-1].reason.startswith("is incomplete: ends at ")
+    assert summary.failed == 1
+    assert video.Video(str(tmp_path / "drawn" / "film.mp4")).frames == summary.frames
+
+
+def test_a_stream_is_drawn_and_named_without_its_password(tmp_path, monkeypatch):
+    class Stream:
+        rate, frames, shortfall = 20.0, None, None
+
+        def __init__(self, source, max_pixels):
+            assert source == "rtsp://me:secret@host/s"
+
+        def __iter__(self):
+            for index in range(3):
+                yield video.Frame(index, index / 20, scene([(5, 10, (100, 100))]))
+            raise video.VideoError("rtsp://me:secret@host/s", "no frame came for 10 seconds")
+
+    original = video.Video
+    monkeypatch.setattr(video, "Video", Stream)
+    drawn = {"draw": "axes", "draw_dir": tmp_path / "drawn"}
+    summary = run(["rtsp://me:secret@host/s"], out=tmp_path / "poses.csv", **drawn)
+    kept = rows(tmp_path / "poses.csv")
+    assert {row.path for row in kept} == {"rtsp://host/s"}
+    assert [row.reason for row in kept] == [None] * 3 + ["no frame came for 10 seconds"]
+    assert (summary.frames, summary.failed) == (3, 1)
+    assert original(str(tmp_path / "drawn" / "rtsp-host-s.mp4")).frames == 3

@@ -125,3 +125,63 @@ def test_without_smoothing_faces_are_numbered_and_angles_left():
     video = VideoPoses(smoothing=False)
     for frame, yaw in enumerate((0.0, 50.0)):
         assert video.smooth([box(0)], [[yaw, 0, 0]], frame / 30) == ([0], [[yaw, 0, 0]])
+
+
+def test_a_moving_face_that_is_unseen_keeps_its_number():
+    """8 pixels a frame, unseen for 12 frames: it is 104 pixels from where it was seen last."""
+    tracker = Tracker()
+    for frame in range(8):
+        assert tracker.update([box(8 * frame, side=60)]) == [0]
+    for _ in range(12):
+        assert tracker.update([]) == []
+    for frame in range(20, 24):
+        assert tracker.update([box(8 * frame, side=60)]) == [0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_unseen_face_keeps_its_number_where_the_detector_is_not_exact(seed):
+    noise = np.random.default_rng(seed).normal(0, 1.5, (24, 4))
+    tracker = Tracker()
+    for frame in range(24):
+        seen = frame < 8 or frame >= 20
+        boxes = [np.add(box(8 * frame, 3 * frame, side=80), noise[frame])] if seen else []
+        assert tracker.update(boxes) == [0] * seen
+
+
+def test_a_face_that_stopped_while_it_was_unseen_keeps_its_number():
+    tracker = Tracker()
+    for frame in range(8):
+        tracker.update([box(8 * frame, side=60)])
+    for _ in range(12):
+        tracker.update([])
+    assert tracker.update([box(8 * 7, side=60)]) == [0]
+
+
+@pytest.mark.parametrize("unseen", [(), range(8, 12), range(6, 14)])
+def test_two_faces_that_cross_keep_their_numbers(unseen):
+    """They meet in frame 10; in some frames the one in front hides the other."""
+    tracker = Tracker()
+    for frame in range(21):
+        right, left = box(8 * frame, side=60), box(160 - 8 * frame, top=4, side=60)
+        boxes = [right] if frame in unseen else [right, left]
+        assert tracker.update(boxes) == ([0] if frame in unseen else [0, 1])
+
+
+def test_where_two_faces_meet_speed_decides_and_not_the_order_of_the_boxes():
+    tracker = Tracker()
+    for frame in range(21):
+        boxes = [box(8 * frame + 1, side=60), box(160 - 8 * frame, side=60)]
+        order = [1, 0] if frame % 2 else [0, 1]
+        # Where they all but cover each other, nothing but the place says which is which.
+        numbers = tracker.update([boxes[i] for i in order])
+        assert frame == 10 or numbers == order
+
+
+def test_a_still_face_that_is_unseen_does_not_drift_away():
+    noise = np.random.default_rng(4).normal(0, 1.5, (30, 4))
+    tracker = Tracker()
+    for frame in range(15):
+        assert tracker.update([np.add(box(50, 50, side=40), noise[frame])]) == [0]
+    for _ in range(15):
+        tracker.update([])
+    assert tracker.update([box(50, 50, side=40)]) == [0]
