@@ -21,6 +21,7 @@ import io
 import math
 import os
 import pathlib
+import re
 
 import numpy as np
 
@@ -35,6 +36,7 @@ _GREY_BITS = (8, 10, 12, 14, 16)
 # Modes of a JPEG or PNG that every decoder makes the same 8-bit RGB of.
 _PLAIN_MODES = ("RGB", "L", "P", "1")
 _ORIENTATION = 0x0112
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|data):", re.IGNORECASE)
 
 # Why a picture can't be read, in words that all such files share.
 BROKEN = "broken picture"
@@ -79,6 +81,9 @@ def read(source, max_pixels=MAX_PIXELS):
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(io.BytesIO(source), f"{len(source)} bytes", max_pixels)
+    if _ADDRESS.match(str(source)):
+        reason = "is an address, and nothing is fetched; download it, and pass the file"
+        raise PictureError(source, reason)
     path = pathlib.Path(source)
     if str(source).startswith("~") and not path.exists():
         path = path.expanduser()

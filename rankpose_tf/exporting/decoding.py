@@ -1,8 +1,8 @@
-"""Encoded pictures -> RGB inside a serving graph, by the rules of core/pictures.py as far as they go.
+"""Encoded pictures -> RGB inside a serving graph, by the rules of core/pictures.py.
 
-JPEG and PNG alone, without EXIF rotation; transparency is laid over black, and grey of fewer bits
-than its 16 is as bright as of 8. A graph has no exceptions but failing ops: each function fails
-where a picture can't be used, and who calls it leaves the element out.
+As far as TensorFlow goes: JPEG and PNG alone, without EXIF rotation; transparency is laid over
+black, and grey of fewer bits than its 16 is as bright as of 8. A graph has no exceptions but
+failing ops: `decode` fails where a picture can't be used, and its caller leaves the element out.
 """
 
 import tensorflow as tf

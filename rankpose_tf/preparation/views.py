@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import pictures
+from rankpose_tf.core import boxes, pictures
 from rankpose_tf.data import records
 
 BROKEN_PICTURE = pictures.BROKEN
@@ -32,8 +32,6 @@ HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
 
 # Half a turn, and what float32 adds to pi.
 _LARGEST_ANGLE = np.pi + 1e-6
-# Pixels; float32 still tells halves of them apart there.
-_LARGEST_COORDINATE = 2.0**22
 
 
 class SkippedView(Exception):
@@ -109,7 +107,7 @@ def view(listed, image, pose, box):
     Raises:
       SkippedView: if no part of the box is inside.
     """
-    if np.any(box[:2] >= pictures.size(image)) or np.any(box[2:] <= 0):
+    if boxes.is_outside(box, *pictures.size(image)):
         raise SkippedView(OUTSIDE_BOX)
     return records.View(listed.name, image, pose, box)
 
@@ -190,8 +188,8 @@ def checked_box(box):
     """Box as (4,) float32 left, top, right, bottom, or SkippedView where it is none in pixels."""
     box = np.asarray(box, np.float64)
     # NaN is not below the bound either.
-    if not np.all(np.abs(box) < _LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
+    if not np.all(np.abs(box) < boxes.LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
         raise SkippedView(BAD_BOX)
-    if np.all((box >= 0) & (box <= 1)):
+    if boxes.in_shares(box):
         raise SkippedView(SHARE_BOX)
     return box.astype(np.float32)
