@@ -10,6 +10,7 @@ and knows EXIF, CMYK, palettes and 16 bits. What comes out is always (H, W, 3) u
     16 bits, colours     the upper 8
     16 bits, grey        the upper 8 of the least of 8, 10, 12, 14 or 16 that hold its values:
                          cameras of 12 bits, say, leave the upper 4 empty
+    HEIC                 with the extra [heic], which brings pillow-heif
     animations           the first frame
     several pages        the first page
 
@@ -25,12 +26,13 @@ import re
 
 import numpy as np
 
+from rankpose_tf.core import heic
 from rankpose_tf.core.errors import RankPoseError
 
 MAX_PIXELS = 100_000_000
 # Named, because Pillow also knows formats that run other programs, such as PostScript.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-_NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF or JPEG 2000"
+_NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF, HEIC or JPEG 2000"
 # Bits that cameras and microscopes fill of 16.
 _GREY_BITS = (8, 10, 12, 14, 16)
 # Modes of a JPEG or PNG that every decoder makes the same 8-bit RGB of.
@@ -42,6 +44,7 @@ _ADDRESS = re.compile(r"(https?|ftp|s3|gs|data):", re.IGNORECASE)
 BROKEN = "broken picture"
 TOO_LARGE = "picture of too many pixels"
 UNKNOWN_WHITE = "picture of 32 bits or floating point"
+NO_HEIC = f"HEIC picture ({heic.MISSING} to read it)"
 
 # What the face sets hold.
 _JPEG_OR_PNG = (".jpg", ".jpeg", ".png")
@@ -89,6 +92,8 @@ def read(source, max_pixels=MAX_PIXELS):
         path = path.expanduser()
     try:
         # A pipe or a device would be waited for, perhaps for ever.
+        if path.is_symlink() and not path.exists():
+            raise PictureError(path, "is a link to nothing")
         if path.exists() and not path.is_file():
             raise PictureError(path, "is a folder" if path.is_dir() else "is no regular file")
         with open(path, "rb") as stream:
@@ -214,7 +219,11 @@ def _read(stream, where, max_pixels):
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(stream, formats=FORMATS)
+        is_heic = heic.is_heic(stream.read(heic.HEAD))
+        stream.seek(0)
+        image = heic.open_picture(stream) if is_heic else Image.open(stream, formats=FORMATS)
+    except RankPoseError as error:
+        raise PictureError(where, str(error), NO_HEIC) from error
     except UnidentifiedImageError as error:
         known = f"is empty or no {_NAMES} picture, or its header is damaged"
         raise PictureError(where, known) from error

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -207,10 +208,12 @@ def test_nothing_over_the_limit_is_decoded(colours):
 
 def test_paths_that_hold_no_file_are_refused_with_the_reason(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "broken.jpg").symlink_to("/nowhere/x.jpg")
     for path, reason in (
         (tmp_path / "absent.jpg", "No such file"),
         (tmp_path, "is a folder"),
         (tmp_path / "pipe.jpg", "no regular file"),
+        (tmp_path / "broken.jpg", "is a link to nothing"),
         ("with\x00zero.jpg", "null"),
     ):
         with pytest.raises(pictures.PictureError, match=reason) as error:
@@ -295,3 +298,51 @@ def test_whatever_holds_a_picture_is_taken_alike(colours, tmp_path):
         np.testing.assert_array_equal(pictures.to_array(image, "image"), colours)
     with pytest.raises(RankPoseError, match=r"picture: expected RGB of shape \(H, W, 3\)"):
         pictures.to_array(None, "picture")
+
+
+HEIC_HEAD = b"\x00\x00\x00\x1cftypheic\x00\x00\x00\x00mif1heicmiaf"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [HEIC_HEAD, HEIC_HEAD.replace(b"ftypheic", b"ftypmif1"), b"\0\0\0\x14ftypheix\0\0\0\0mif1"],
+)
+def test_without_its_package_a_heic_picture_says_what_to_do(monkeypatch, head):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(pictures.PictureError, match=r"pip install .rankpose_tf\[heic\]") as error:
+        pictures.read(head + bytes(100))
+    assert "save it as JPEG" in error.value.reason and error.value.kind == pictures.NO_HEIC
+
+
+def test_an_avif_of_the_same_container_is_no_heic(colours, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    content = encoded(colours, "AVIF").replace(b"ftypavif", b"ftypmif1")
+    assert pictures.read(content).shape == colours.shape
+
+
+def heic(image, orientation=1):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    exif, stream = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    pillow_heif.from_pillow(image).save(stream, quality=95, exif=exif.tobytes())
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_with_its_package_a_heic_picture_is_read_upright(colours, orientation, tmp_path):
+    stored = colours if orientation == 1 else np.ascontiguousarray(np.rot90(colours, 1))
+    (tmp_path / "a.heic").write_bytes(heic(Image.fromarray(stored), orientation))
+    found = pictures.read(tmp_path / "a.heic").astype(int)
+    assert found.shape == colours.shape
+    assert np.abs(found - colours).mean() < 5
+
+
+def test_a_heic_picture_is_laid_over_black_and_refused_like_others(colours):
+    alpha = np.full((40, 60), 255, np.uint8)
+    alpha[:, :20] = 0
+    content = heic(Image.fromarray(np.dstack([colours, alpha])))
+    assert pictures.read(content)[:, :16].max() < 8
+    with pytest.raises(pictures.PictureError, match="60 x 40 pixels, more than the limit of 9"):
+        pictures.read(content, max_pixels=9)
+    with pytest.raises(pictures.PictureError, match="is damaged"):
+        pictures.read(content[: len(content) // 2])

@@ -1,6 +1,7 @@
 """Only pictures that TensorFlow decodes pass; poses and boxes are checked."""
 
 import io
+import sys
 import zipfile
 
 import cv2
@@ -125,6 +126,13 @@ def test_a_turned_jpeg_is_seen_as_the_estimator_sees_it(tmp_path):
     content = file_of(Image.fromarray(smooth).convert("RGB"), "JPEG", 6, quality=95)
     found = read(tmp_path, content).astype(int)
     assert np.abs(found - pictures.read(content)).max() <= 3
+
+
+def test_a_heic_picture_is_skipped_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0mif1" + bytes(99))
+    with pytest.raises(views.SkippedView, match=r"HEIC picture .*rankpose_tf\[heic\]"):
+        views.read_picture(sources.Folder(tmp_path), "a.jpg")
 
 
 def test_what_can_not_be_read_is_skipped_for_its_own_reason(tmp_path):
