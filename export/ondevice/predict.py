@@ -5,7 +5,7 @@
 
 The box is the face's (left, top, right, bottom in pixels, as tight as landmarks are); without one
 the picture counts as cropped already. Pillow is needed for pictures other than .npy (an
-(H, W, 3) uint8 RGB array) and .ppm (binary, P6, 8 bits).
+(H, W, 3) uint8 RGB array) and .ppm (binary, P6, 8 bits). Transparency is laid over black.
 """
 
 import argparse
@@ -66,7 +66,23 @@ def _read_with_pillow(path):
             ".ppm file"
         ) from error
     with Image.open(path) as picture:
-        return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        is_ppm, picture = picture.format == "PPM", ImageOps.exif_transpose(picture)
+        if picture.mode.startswith("I;16") or (is_ppm and picture.mode == "I"):
+            # A PPM says itself what is white, and Pillow makes 65535 of it.
+            picture = Image.fromarray(_upper_bits(np.asarray(picture), 16 if is_ppm else None))
+        elif picture.mode in ("I", "F"):
+            raise ValueError("values of 32 bits or floating point, whose white is unknown")
+        if picture.has_transparency_data:
+            # Hidden pixels have colours too.
+            black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+            picture = Image.alpha_composite(black, picture.convert("RGBA"))
+        return np.asarray(picture.convert("RGB"))
+
+
+def _upper_bits(values, bits=None):
+    """Grey of `bits` bits as uint8; by default the least bits that hold it: a camera's 12 of 16."""
+    bits = bits or next(bits for bits in (8, 10, 12, 14, 16) if values.max() < 2**bits)
+    return (values >> (bits - 8)).astype(np.uint8)
 
 
 def crop(picture, box, crop_scale, size):
@@ -107,6 +123,18 @@ def parse_box(text):
     return left, top, right, bottom
 
 
+def require_inside(box, picture):
+    """Ends with a message where no part of the box is in the picture, or it is in shares of it."""
+    left, top, right, bottom = box
+    height, width = picture.shape[:2]
+    if min(box) >= 0 and max(box) <= 1:
+        raise SystemExit(f"error: box: expected pixels, received shares of the picture: {box}")
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        raise SystemExit(
+            f"error: box: expected a part of it within {width} x {height} pixels, received {box}"
+        )
+
+
 def open_model(path, threads):
     """The signature `predict`: image=(1, S, S, 3) uint8 RGB -> dict of yaw, pitch, roll, (1,)."""
     try:
@@ -131,6 +159,7 @@ def main():
     picture = read_picture(arguments.picture)
     if arguments.box:
         box, scale = parse_box(arguments.box), description["crop_scale"]
+        require_inside(box, picture)
     else:
         box, scale = (0, 0, picture.shape[1], picture.shape[0]), 1.0
     face = crop(picture, box, scale, description["input_size"])

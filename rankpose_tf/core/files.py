@@ -1,10 +1,12 @@
-"""Files that are whole or absent: written beside their place, then renamed onto it."""
+"""Files that are whole or absent: written beside their place, then renamed onto it. And walks."""
 
 import contextlib
 import json
 import os
 import pathlib
 import tempfile
+
+from absl import logging
 
 from rankpose_tf.core.errors import RankPoseError
 
@@ -115,3 +117,33 @@ def write_json(path, content):
       ValueError: if a number is NaN or infinite, which JSON cannot hold.
     """
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def walk(top):
+    """All files in and below a folder, and in folders that are linked there.
+
+    What is in linked folders comes last, and no folder twice: a circle of links ends. A folder
+    that can't be listed is told in a warning.
+
+    Args:
+      top: the folder.
+
+    Yields:
+      Names relative to it, with `/`; of links to nothing and of devices too.
+    """
+    waiting, seen = [str(top)], set()
+    while waiting:
+        for folder, folders, names in os.walk(waiting.pop(0), onerror=_tell_unlisted):
+            real = os.path.realpath(folder)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            paths = (os.path.join(folder, name) for name in sorted(folders))
+            waiting += [path for path in paths if os.path.islink(path)]
+            below = pathlib.PurePath(os.path.relpath(folder, top)).as_posix()
+            yield from (name if below == "." else f"{below}/{name}" for name in names)
+
+
+def _tell_unlisted(error):
+    logging.warning("%s: can't be listed, so nothing in it is read: %s", error.filename, error)

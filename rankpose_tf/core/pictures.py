@@ -1,13 +1,16 @@
-"""Picture files -> upright RGB arrays, or the reason why not.
+"""Pictures of every kind -> upright RGB arrays, or the reason why not: the package's one reader.
 
-Pillow reads them: it tells the size before anything is decoded, refuses files that are cut short,
+Pillow reads files: it tells the size before anything is decoded, refuses files that are cut short,
 and knows EXIF, CMYK, palettes and 16 bits. What comes out is always (H, W, 3) uint8 RGB:
 
     EXIF rotation        applied, the picture is upright
     greyscale            three equal channels
     transparency         over black, which is also what training sees beside a picture
     CMYK                 converted without a colour profile
-    16 bits              the upper 8
+    16 bits, colours     the upper 8
+    16 bits, grey        the upper 8 of the least of 8, 10, 12, 14 or 16 that hold its values:
+                         cameras of 12 bits, say, leave the upper 4 empty
+    HEIC                 with the extra [heic], which brings pillow-heif
     animations           the first frame
     several pages        the first page
 
@@ -16,17 +19,32 @@ floating-point or 32-bit values, or of more than `max_pixels`.
 """
 
 import io
+import math
 import os
 import pathlib
+import re
 
 import numpy as np
 
+from rankpose_tf.core import heic
 from rankpose_tf.core.errors import RankPoseError
 
 MAX_PIXELS = 100_000_000
 # Named, because Pillow also knows formats that run other programs, such as PostScript.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
-_NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF or JPEG 2000"
+_NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF, HEIC or JPEG 2000"
+# Bits that cameras and microscopes fill of 16.
+_GREY_BITS = (8, 10, 12, 14, 16)
+# Modes of a JPEG or PNG that every decoder makes the same 8-bit RGB of.
+_PLAIN_MODES = ("RGB", "L", "P", "1")
+_ORIENTATION = 0x0112
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|data):", re.IGNORECASE)
+
+# Why a picture can't be read, in words that all such files share.
+BROKEN = "broken picture"
+TOO_LARGE = "picture of too many pixels"
+UNKNOWN_WHITE = "picture of 32 bits or floating point"
+NO_HEIC = f"HEIC picture ({heic.MISSING} to read it)"
 
 # What the face sets hold.
 _JPEG_OR_PNG = (".jpg", ".jpeg", ".png")
@@ -42,11 +60,13 @@ class PictureError(RankPoseError):
 
     Attributes:
       reason: why, in words that fit into a table.
+      kind: the same in words that all such files share, to count them by.
     """
 
-    def __init__(self, where, reason):
+    def __init__(self, where, reason, kind=BROKEN):
         super().__init__(f"image: {where}: {reason}")
         self.reason = reason
+        self.kind = kind
 
 
 def read(source, max_pixels=MAX_PIXELS):
@@ -64,11 +84,16 @@ def read(source, max_pixels=MAX_PIXELS):
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(io.BytesIO(source), f"{len(source)} bytes", max_pixels)
+    if _ADDRESS.match(str(source)):
+        reason = "is an address, and nothing is fetched; download it, and pass the file"
+        raise PictureError(source, reason)
     path = pathlib.Path(source)
     if str(source).startswith("~") and not path.exists():
         path = path.expanduser()
     try:
         # A pipe or a device would be waited for, perhaps for ever.
+        if path.is_symlink() and not path.exists():
+            raise PictureError(path, "is a link to nothing")
         if path.exists() and not path.is_file():
             raise PictureError(path, "is a folder" if path.is_dir() else "is no regular file")
         with open(path, "rb") as stream:
@@ -78,6 +103,57 @@ def read(source, max_pixels=MAX_PIXELS):
             raise
         reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
         raise PictureError(path, f"can't be opened: {reason}") from error
+
+
+def is_file(image):
+    """Whether it is what `read` takes: a path, or a file's content."""
+    return isinstance(image, str | os.PathLike | bytes | bytearray | memoryview)
+
+
+def to_array(image, argument):
+    """A picture of any kind that the package takes.
+
+    Args:
+      image: path or content of a file, a picture of Pillow's, or an array as for `checked`.
+      argument: the name under which the caller received it.
+
+    Returns:
+      (H, W, 3) uint8 RGB.
+
+    Raises:
+      PictureError: for a file that can't be read.
+      RankPoseError: for an array of another shape or type, or something else.
+    """
+    if is_file(image):
+        return read(image)
+    return of_pillow(image, argument) if is_pillow(image) else checked(image, argument)
+
+
+def is_plain(content):
+    """Whether any decoder makes of a file what `read` makes of it.
+
+    Args:
+      content: of the file, bytes.
+
+    Returns:
+      True for a JPEG or PNG of RGB, grey or a palette, upright, opaque, and within `MAX_PIXELS`,
+      as its header says; whether it is whole is not looked at.
+    """
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(content), formats=("JPEG", "PNG"))
+        plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
+    except Exception:  # Decoders report damage by many types.
+        return False
+    return plain and math.prod(image.size) <= MAX_PIXELS and not _is_turned(image)
+
+
+def size(content):
+    """Width and height in pixels of a file for which `is_plain` holds, by its header alone."""
+    from PIL import Image
+
+    return Image.open(io.BytesIO(content)).size
 
 
 def is_pillow(image):
@@ -95,7 +171,7 @@ def of_pillow(image, argument):
         image.load()
     except Exception as error:  # Decoders report damage by many types.
         raise PictureError(argument, f"is damaged: {_sentence(error)}") from error
-    return np.array(_rgb(_upright(image), argument))
+    return np.array(_rgb(image, argument))
 
 
 def checked(image, argument):
@@ -143,24 +219,27 @@ def _read(stream, where, max_pixels):
     from PIL import Image, UnidentifiedImageError
 
     try:
-        image = Image.open(stream, formats=FORMATS)
+        is_heic = heic.is_heic(stream.read(heic.HEAD))
+        stream.seek(0)
+        image = heic.open_picture(stream) if is_heic else Image.open(stream, formats=FORMATS)
+    except RankPoseError as error:
+        raise PictureError(where, str(error), NO_HEIC) from error
     except UnidentifiedImageError as error:
         known = f"is empty or no {_NAMES} picture, or its header is damaged"
         raise PictureError(where, known) from error
     except Image.DecompressionBombError as error:
-        raise PictureError(where, f"is too large: {_sentence(error)}") from error
+        raise PictureError(where, f"is too large: {_sentence(error)}", TOO_LARGE) from error
     except Exception as error:  # Decoders report damage by many types.
         raise PictureError(where, f"is damaged: {_sentence(error)}") from error
     width, height = image.size
     if width * height > max_pixels:
-        raise PictureError(
-            where, f"has {width} x {height} pixels, more than the limit of {max_pixels}"
-        )
+        reason = f"has {width} x {height} pixels, more than the limit of {max_pixels}"
+        raise PictureError(where, reason, TOO_LARGE)
     try:
         image.load()
     except Exception as error:
         raise PictureError(where, f"is damaged: {_sentence(error)}") from error
-    return np.array(_rgb(_upright(image), where))
+    return np.array(_rgb(image, where))
 
 
 def _sentence(error):
@@ -177,19 +256,34 @@ def _upright(image):
         return image
 
 
+def _is_turned(image):
+    try:
+        return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+    except Exception:  # Then it is taken as it is.
+        return False
+
+
 def _rgb(image, where):
-    """Any mode of Pillow's -> mode RGB."""
+    """Any mode of Pillow's -> mode RGB, upright."""
     from PIL import Image
 
+    # A PPM says itself what is white, and Pillow makes 65535 of it.
+    is_ppm, image = image.format == "PPM", _upright(image)
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode.startswith("I;16") or (image.mode == "I" and is_ppm):
+        grey = _upper_bits(np.asarray(image), 16 if is_ppm else None)
+        return Image.fromarray(grey).convert("RGB")
     if image.mode in ("I", "F"):
-        raise PictureError(
-            where, "has values of 32 bits or floating point, whose black and white are unknown"
-        )
+        reason = "has values of 32 bits or floating point, whose black and white are unknown"
+        raise PictureError(where, reason, UNKNOWN_WHITE)
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
+
+
+def _upper_bits(values, bits=None):
+    """(H, W) grey of `bits` bits -> uint8; by default the least of `_GREY_BITS` that do."""
+    bits = bits or next(bits for bits in _GREY_BITS if values.max() < 2**bits)
+    return (values >> (bits - 8)).astype(np.uint8)

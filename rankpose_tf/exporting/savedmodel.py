@@ -9,8 +9,9 @@ Three signatures, all with a dynamic batch:
                       as in training
 
 Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool. A row that can't be
-predicted (no JPEG or PNG, damaged, over `MAX_PIXELS`, a box without extent) is NaN with valid
-false, and its neighbours in the batch are answered. A JPEG's EXIF rotation is not applied.
+predicted (no JPEG or PNG, damaged, over `decoding.MAX_PIXELS`, a box without extent, outside the
+picture, or in shares of it) is NaN with valid false, and its neighbours in the batch are answered.
+A JPEG's EXIF rotation is not applied.
 """
 
 import functools
@@ -26,13 +27,12 @@ import tensorflow as tf
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import augment, synthetic
+from rankpose_tf.exporting import decoding
 from rankpose_tf.inference import runtimes
 from rankpose_tf.models import folding
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)
-# A picture of 100 kB can claim to be a gigapixel: its header is read before it is decoded.
-MAX_PIXELS = 50_000_000
 OUTPUTS = (*ANGLES, "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 _PICTURE_SIDE = 24
@@ -116,12 +116,12 @@ def _readable_crops(image_bytes, boxes, scale, size):
     count = tf.size(image_bytes, out_type=tf.int64)
 
     def crop(index):
-        picture = _decode(image_bytes[index])
+        picture = decoding.decode(image_bytes[index])
         if boxes is None:
             sides = tf.shape(picture)[1::-1]
             box = tf.cast(tf.concat([tf.zeros_like(sides), sides], axis=0), tf.float32)
         else:
-            box = _checked(boxes[index])
+            box = _checked(boxes[index], picture)
         return index, augment.crop_and_resize(picture, augment.square_around(box, scale), size)
 
     readable = tf.data.Dataset.range(count).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
@@ -142,30 +142,16 @@ def _without_tuning():
     return options
 
 
-def _decode(content):
-    """(H, W, 3) uint8 of a JPEG or PNG that is not too large."""
-    with tf.control_dependencies([tf.debugging.Assert(_pixels(content) <= MAX_PIXELS, [content])]):
-        return augment.decode(tf.identity(content))
+def _checked(box, picture):
+    """The box (4,); an error where it is not finite, or no part of it is in the picture, in pixels.
 
-
-def _pixels(content):
-    """Number of pixels that the header of a JPEG or PNG tells; an error for anything else."""
-    def of_jpeg():
-        return tf.reduce_prod(tf.cast(tf.io.extract_jpeg_shape(content)[:2], tf.int64))
-
-    def of_png():
-        # Eight bytes of signature, then length and name of the first chunk, width and height.
-        signature = tf.equal(tf.strings.substr(content, 0, 8), b"\x89PNG\r\n\x1a\n")
-        with tf.control_dependencies([tf.debugging.Assert(signature, ["neither JPEG nor PNG"])]):
-            sides = tf.strings.substr(content, 16, 8)
-        return tf.reduce_prod(tf.cast(tf.io.decode_raw(sides, tf.int32, False), tf.int64))
-
-    return tf.cond(tf.io.is_jpeg(content), of_jpeg, of_png)
-
-
-def _checked(box):
-    """The box (4,), or an error where it has no extent or is not finite."""
+    The same boxes are refused by `PoseEstimator`.
+    """
+    sides = tf.cast(tf.shape(picture)[1::-1], tf.float32)
     fits = tf.reduce_all(tf.math.is_finite(box)) & tf.reduce_all(box[2:] > box[:2])
+    fits &= tf.reduce_all(box[:2] < sides) & tf.reduce_all(box[2:] > 0.0)
+    # In shares of the picture.
+    fits &= ~tf.reduce_all((box >= 0.0) & (box <= 1.0))
     with tf.control_dependencies([tf.debugging.Assert(fits, [box])]):
         return tf.identity(box)
 

@@ -12,22 +12,26 @@ MTCNN where the five keypoints are there, and its faces turned upright.
 
 import numpy as np
 
+from rankpose_tf.core import boxes
 from rankpose_tf.core.errors import RankPoseError
 
 _KEYS = {"box", "confidence", "keypoints"}
 
 
-def read(found):
-    """The faces of a detector's answer; those whose box has no extent are left out.
+def read(found, picture):
+    """The faces of a detector's answer.
+
+    Those whose box has no extent, or no part in the picture, are left out.
 
     Args:
       found: see the module's docstring.
+      picture: (H, W, 3), in which they were found.
 
     Returns:
       List of `detection.Detection`, in the detector's order; score None where it gives none.
 
     Raises:
-      RankPoseError: for anything else, a box that is not finite too.
+      RankPoseError: for anything else, boxes that are not finite or in shares of the picture too.
     """
     try:
         faces = [_face(face) for face in found]
@@ -42,7 +46,14 @@ def read(found):
                 f"detector: box: expected finite left, top, right, bottom, received "
                 f"{face.box.tolist()}"
             )
-    return [face for face in faces if _has_extent(face.box)]
+    faces = [face for face in faces if _has_extent(face.box)]
+    if faces and boxes.in_shares(np.stack([face.box for face in faces])):
+        raise RankPoseError(
+            f"detector: box: expected pixels, received {faces[0].box.tolist()}, shares of the "
+            "picture; multiply them by its width and height"
+        )
+    height, width = picture.shape[:2]
+    return [face for face in faces if not boxes.is_outside(face.box, width, height)]
 
 
 def _has_extent(box):

@@ -196,7 +196,7 @@ def from_backend(find, rule):
 class Detector:
     """A detector out of what finds boxes and points; calls are functions of the picture alone.
 
-    It refuses what is not (H, W, 3) uint8 with a RankPoseError.
+    A picture is whatever the package takes (`pictures.to_array`); else it is a RankPoseError.
     """
 
     def __init__(self, find, rule, eyes_and_mouth=None, sure=0.0):
@@ -225,7 +225,7 @@ class Detector:
 
     def _with_faces(self, image, before):
         # A slice such as image[..., ::-1] is no memory that OpenCV can read.
-        picture = np.ascontiguousarray(pictures.checked(image, "image"))
+        picture = np.ascontiguousarray(pictures.to_array(image, "image"))
         if self._backend.eyes_and_mouth is None:
             faces = [rolled.Found(*face) for face in zip(*self._backend.find(picture), strict=True)]
             faces = [face for face in faces if np.all(face.box[2:] > face.box[:2])]

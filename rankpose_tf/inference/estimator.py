@@ -9,20 +9,20 @@ tolerance of their export. `loading.load` makes estimators.
 """
 
 import itertools
-import os
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
-from rankpose_tf.core import crop, pictures, upright
+from rankpose_tf.core import boxes, crop, pictures, upright
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import Pose
 from rankpose_tf.inference import answers
 
 # Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
 BATCH_SIZE = 64
-# Pixels; float32 still tells halves of them apart there.
-_LARGEST_COORDINATE = 2.0**22
+# What `predict` does where a picture or a box can't be used.
+ON_ERROR = ("raise", "nan")
 
 
 class Face(NamedTuple):
@@ -75,12 +75,14 @@ class PoseEstimator:
         # The detector is made again where it is needed.
         return self.__dict__ | {"_detector": None}
 
-    def predict(self, image, box=None):
+    def predict(self, image, box=None, *, on_error="raise"):
         """Predicts the pose in one picture, or in many.
 
         Args:
           image: a picture; a (B, H, W, 3) array; or a list of B pictures, whose sizes may differ.
           box: (4,) for one picture, or (N, 4) for N faces in it; (B, 4) for B pictures, one each.
+          on_error: "raise", or "nan": what can't be read, and a box that does not lie in its
+            picture, has a pose of NaN, a logged warning says why, and all others are predicted.
 
         Returns:
           `Pose`, of floats for one picture and at most one box, else of (B,) or (N,) arrays.
@@ -89,24 +91,20 @@ class PoseEstimator:
           RankPoseError: for anything else; a `pictures.PictureError` for a file that can't be
             read.
         """
-        boxes = None if box is None else _checked_boxes(box)
-        if _is_one(image):
-            if boxes is None or boxes.ndim == 1:
-                return self.predict_crops(self._inside(image, boxes, "image")[np.newaxis])[0]
-            picture = _picture(image, "image")
-            return self._predict(self._inside(picture, face, "image") for face in boxes)
-        if len(image) == 0:
-            raise RankPoseError("image: expected at least one picture, received an empty list")
-        if boxes is not None and boxes.shape != (len(image), 4):
-            raise RankPoseError(
-                f"box: expected shape ({len(image)}, 4), one box for each of the {len(image)} "
-                f"pictures, received {boxes.shape}"
-            )
-        each = itertools.repeat(None) if boxes is None else boxes
-        return self._predict(
-            self._inside(picture, face, f"image[{index}]")
-            for index, (picture, face) in enumerate(zip(image, each, strict=False))
-        )
+        faces = _boxes(box, on_error)
+        if not _is_one(image):
+            _require_as_many(image, faces)
+            each = itertools.repeat(None) if faces is None else faces
+            pairs = zip(image, each, strict=False)
+            named = ((f"image[{index}]", *pair) for index, pair in enumerate(pairs))
+        elif faces is None or faces.ndim == 1:
+            return self._predict(self._crops([("image", image, faces)], on_error))[0]
+        else:
+            picture = _or_none(on_error, "image", lambda: pictures.to_array(image, "image"))
+            if picture is None:
+                return Pose.from_array(np.full((len(faces), 3), np.nan))
+            named = ((f"box[{index}]", picture, face) for index, face in enumerate(faces))
+        return self._predict(self._crops(named, on_error))
 
     def predict_faces(self, image, detector=None):
         """Finds the faces of a picture and predicts the pose of each.
@@ -120,24 +118,22 @@ class PoseEstimator:
 
         Returns:
           List of `Face`, in the detector's order; empty where it finds none. Faces whose box has
-          no extent are left out.
+          no extent, or no part in the picture, are left out.
 
         Raises:
           RankPoseError: for another `image`, a detector that answers otherwise, or where the
             default detector's package is not installed.
         """
-        picture = _picture(image, "image")
+        picture = pictures.to_array(image, "image")
         if detector is None:
             detector = self._default_detector()
-        found = answers.read(detector(picture))
+        found = answers.read(detector(picture), picture)
         if not found:
             return []
         poses = self._predict(self.crop(picture, face.box, face.turn) for face in found)
         angles = upright.turned_back(poses.as_array(), [face.turn for face in found])
         poses = Pose.from_array(angles)
-        return [
-            Face(face.box, face.score, pose) for face, pose in zip(found, poses, strict=True)
-        ]
+        return [Face(face.box, face.score, pose) for face, pose in zip(found, poses, strict=True)]
 
     def crop(self, image, box=None, turn=0.0):
         """The network's input for one picture.
@@ -154,7 +150,7 @@ class PoseEstimator:
         Raises:
           RankPoseError: as for `predict`.
         """
-        box = None if box is None else _checked_boxes(box)
+        box = None if box is None else boxes.read(box)
         if box is not None and box.ndim != 1:
             raise RankPoseError(f"box: expected shape (4,), received {box.shape}")
         return self._crop(image, box, "image", turn)
@@ -180,31 +176,34 @@ class PoseEstimator:
             )
         return self._predict(iter(crops))
 
-    def _inside(self, image, box, name):
-        """A crop whose box has to meet the picture, as a user's does."""
-        picture = _picture(image, name)
-        if box is not None:
-            _require_inside(box, picture)
-        return self._crop(picture, box, name)
+    def _crops(self, named, on_error):
+        """Yields the crop of each (name, image, box); None where it has none."""
+        for name, image, box in named:
+            yield _or_none(on_error, name, lambda: self._crop(image, box, name))  # noqa: B023
 
     def _crop(self, image, box, name, turn=0.0):
-        picture = _picture(image, name)
+        picture = pictures.to_array(image, name)
         height, width = picture.shape[:2]
         if box is None and height == width == self.input_size:
             return picture
-        whole = box is None
-        square = crop.square_around(
-            (0, 0, width, height) if whole else box, 1.0 if whole else self.crop_scale
-        )
+        if box is None:
+            square = crop.square_around((0, 0, width, height), 1.0)
+        else:
+            boxes.require_extent(box)
+            boxes.require_inside(box, picture)
+            square = crop.square_around(box, self.crop_scale)
         if turn:
             picture, square = upright.upright_square(picture, square, turn, self.input_size)
         return np.rint(crop.crop_and_resize(picture, square, self.input_size)).astype(np.uint8)
 
     def _predict(self, crops):
-        """`Pose` of an iterator of crops, which is drawn from a batch at a time."""
+        """`Pose` of an iterator of crops, which is drawn from a batch at a time; of None NaN."""
         angles = [np.zeros((0, 3))]
         while batch := list(itertools.islice(crops, BATCH_SIZE)):
-            angles.append(self.network(np.stack(batch)))
+            usable = [face is not None for face in batch]
+            angles.append(np.full((len(batch), 3), np.nan))
+            if any(usable):
+                angles[-1][usable] = self.network(np.stack(list(itertools.compress(batch, usable))))
         return Pose.from_array(np.concatenate(angles))
 
     def _default_detector(self):
@@ -216,56 +215,40 @@ class PoseEstimator:
         return self._detector
 
 
-def _is_file(image):
-    return isinstance(image, str | os.PathLike | bytes)
-
-
 def _is_one(image):
     """Whether `image` is one picture rather than several."""
-    return _is_file(image) or not (isinstance(image, list | tuple) or np.ndim(image) == 4)
+    return pictures.is_file(image) or not (isinstance(image, list | tuple) or np.ndim(image) == 4)
 
 
-def _picture(image, name):
-    """(H, W, 3) uint8 of a picture; RankPoseError, naming the argument, for anything else."""
-    if _is_file(image):
-        return pictures.read(image)
-    if pictures.is_pillow(image):
-        return pictures.of_pillow(image, name)
-    return pictures.checked(image, name)
+def _boxes(box, on_error):
+    """(4,) or (N, 4) float64 of the argument `box`; RankPoseError, also for another `on_error`."""
+    if on_error not in ON_ERROR:
+        raise RankPoseError(f"on_error: expected {' or '.join(ON_ERROR)}, received {on_error!r}")
+    if box is None:
+        return None
+    faces = boxes.read(box)
+    if on_error == "raise":
+        # Before any picture is read.
+        boxes.require_extent(faces)
+    return faces
 
 
-def _require_inside(box, picture):
-    """Refuses a box of which no part is in the picture, and one in shares of it."""
-    height, width = picture.shape[:2]
-    if np.all((box >= 0) & (box <= 1)):
+def _require_as_many(images, faces):
+    if len(images) == 0:
+        raise RankPoseError("image: expected at least one picture, received an empty list")
+    if faces is not None and faces.shape != (len(images), 4):
         raise RankPoseError(
-            f"box: expected pixels, received {box.tolist()}, which are shares of the picture; "
-            f"multiply them by its width {width} and height {height}"
-        )
-    if np.any(box[:2] >= (width, height)) or np.any(box[2:] <= 0):
-        raise RankPoseError(
-            f"box: expected a part of it within the picture of {width} x {height} pixels, received "
-            f"{box.tolist()}"
+            f"box: expected shape ({len(images)}, 4), one box for each of the {len(images)} "
+            f"pictures, received {faces.shape}"
         )
 
 
-def _checked_boxes(box):
-    """(4,) or (N, 4) float64, or RankPoseError."""
+def _or_none(on_error, name, make):
+    """What `make()` returns; None, and a logged warning, where it refuses and may be left out."""
     try:
-        boxes = np.asarray(box, np.float64)
-    except (TypeError, ValueError) as error:
-        raise RankPoseError(f"box: expected numbers, received {box!r}") from error
-    if boxes.ndim not in (1, 2) or boxes.shape[-1] != 4:
-        raise RankPoseError(
-            f"box: expected shape (4,) or (B, 4): left, top, right, bottom in pixels; received "
-            f"{boxes.shape}"
-        )
-    wrong = ~np.all(np.abs(boxes) < _LARGEST_COORDINATE, axis=-1)  # NaN is not below it either.
-    wrong |= np.any(boxes[..., 2:] <= boxes[..., :2], axis=-1)
-    if wrong.any():
-        first = np.atleast_2d(boxes)[np.flatnonzero(wrong)[0]].tolist()
-        raise RankPoseError(
-            f"box: expected finite left, top, right, bottom with left < right and top < bottom, "
-            f"received {first}"
-        )
-    return boxes
+        return make()
+    except RankPoseError as error:
+        if on_error == "raise":
+            raise
+        logging.warning("%s: its pose is NaN: %s", name, error)
+        return None

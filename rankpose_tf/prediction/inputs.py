@@ -1,17 +1,27 @@
 """What a user names on the command line -> pictures, videos and cameras, in a fixed order."""
 
+import collections
 import glob
 import pathlib
 import sys
 from typing import NamedTuple
 
+from absl import logging
+
+from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import streams
 
 PICTURE_SUFFIXES = (
-    ".jpg .jpeg .jpe .png .bmp .webp .tif .tiff .gif .ppm .pgm .pnm .avif .jp2".split()
+    ".jpg .jpeg .jpe .jfif .jif .mpo .png .apng .bmp .webp .tif .tiff .gif .ppm .pgm .pbm .pnm "
+    ".avif .avifs .heic .heif .hif .jp2 .j2k .jpf .jpx".split()
 )
-VIDEO_SUFFIXES = ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .wmv .ts .3gp".split()
+VIDEO_SUFFIXES = (
+    ".mp4 .m4v .mov .qt .avi .mkv .webm .mpg .mpeg .mpe .m2v .wmv .asf .ts .mts .m2ts .3gp .3g2 "
+    ".flv .f4v .ogv .vob .mxf".split()
+)
+# Of what a folder holds besides, so many suffixes are named.
+_NAMED = 8
 
 PICTURE, VIDEO, CAMERA = "picture", "video", "camera"
 
@@ -34,7 +44,8 @@ def expand(inputs, listing=None):
     """Lists what `inputs` name, every path once.
 
     Args:
-      inputs: strings; a file, a folder (all pictures and videos in and below it, by name), a glob
+      inputs: strings; a file, a folder (all pictures and videos in and below it and in folders
+        linked there, by name; how many other files it holds is told in a warning), a glob
         pattern, a camera's index or device, a stream's address, or "-" for a list of files, one a
         line. What is named itself counts as a picture unless its suffix is a video's.
       listing: text stream that "-" reads; standard input by default.
@@ -70,8 +81,10 @@ def _sources(text, listing):
     if text.isdecimal():
         return [Source(CAMERA, text, f"camera-{text}")]
     if glob.has_magic(text):
-        files = [name for name in sorted(glob.glob(text, recursive=True)) if _is_known(name)]
-        return [_file(name) for name in files] or _nothing(f"{text!r} matches no file")
+        names = [n for n in sorted(glob.glob(text, recursive=True)) if not pathlib.Path(n).is_dir()]
+        known = [name for name in names if _is_known(name)]
+        _tell_passed_over(text, set(names) - set(known))
+        return [_file(name) for name in known] or _nothing(f"{text!r} matches no file")
     return _nothing(f"there is no {text!r}")
 
 
@@ -90,15 +103,32 @@ def _file(path):
 
 
 def _folder(folder):
-    """Pictures and videos in and below a folder, but for hidden ones."""
-    files = []
-    for path in folder.rglob("*"):
-        below = path.relative_to(folder)
-        if not any(part.startswith(".") for part in below.parts) and _is_known(path):
-            files.append((below.as_posix(), path))
-    return [_file(str(path))._replace(name=name) for name, path in sorted(files)]
+    """Pictures and videos in and below a folder, linked ones too, but for hidden ones."""
+    names = [name for name in files.walk(folder) if not _is_hidden(name)]
+    known = sorted(filter(_is_known, names))
+    _tell_passed_over(folder, set(names) - set(known))
+    return [_file(str(folder / name))._replace(name=name) for name in known]
+
+
+def _is_hidden(name):
+    return any(part.startswith(".") for part in name.split("/"))
 
 
 def _is_known(path):
-    known = pathlib.Path(path).suffix.lower() in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
-    return known and pathlib.Path(path).is_file()
+    return _suffix(path) in (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)
+
+
+def _suffix(path):
+    return pathlib.PurePath(path).suffix.lower()
+
+
+def _tell_passed_over(where, names):
+    """Says how many files of which suffixes are not read."""
+    if not names:
+        return
+    counts = collections.Counter(_suffix(name) or "without a suffix" for name in names)
+    told = [f"{count} {suffix}" for suffix, count in counts.most_common(_NAMED)]
+    more = len(counts) - _NAMED
+    told += [f"and {more} more suffixes"] if more > 0 else []
+    files_are = "file is" if len(names) == 1 else "files are"
+    logging.warning("%s: %d %s not read: %s", where, len(names), files_are, ", ".join(told))

@@ -98,7 +98,7 @@ class Look:
             faces = (_WHOLE,)
         else:
             detect_in = self._of_pictures if item.frame is None else self._of_frames
-            faces = tuple(answers.read(detect_in(item.image)))
+            faces = tuple(answers.read(detect_in(item.image), item.image))
         return item._replace(
             faces=faces,
             crops=tuple(self._estimator.crop(item.image, box, turn) for box, _, turn in faces),

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rankpose_tf.core import extras
+from rankpose_tf.core import extras, pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection
 from rankpose_tf.preparation import table_rows, views
@@ -173,10 +173,7 @@ def from_mtcnn(content):
     Raises:
       views.SkippedView: if it finds none.
     """
-    import cv2
-
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    image = pictures.read(content)
     detections = _detector()(image)
     if not detections:
         raise views.SkippedView(views.NO_FACE)

@@ -17,6 +17,7 @@ import posixpath
 import numpy as np
 from absl import logging
 
+from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.preparation import box_columns, sources, table_rows, views
@@ -181,14 +182,11 @@ def _check_unit(table, rows, largest, unit):
 
 
 def read_view(source, listed):
-    """Reads one view; a picture that EXIF says to turn is turned and encoded anew.
-
-    See `readers.Reader`.
-    """
+    """Reads one view. See `readers.Reader`."""
     pose, box = listed.label
-    image = views.upright(views.read_picture(source, listed.path))
+    image = views.read_picture(source, listed.path)
     if box is None:
-        width, height = views.size_of(image)
+        width, height = pictures.size(image)
         half = max(width, height) / _CROP_SCALE / 2
         centre = np.array([width, height], np.float32) / 2
         box = np.concatenate([centre - half, centre + half]).astype(np.float32)

@@ -10,6 +10,7 @@ import posixpath
 import zipfile
 import zlib
 
+from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -54,7 +55,7 @@ class Folder:
         """Dict of name -> text that changes with the content, without reading it."""
         if self._only:
             return {self._only: self.stamp(self._only)}
-        return {name: self.stamp(name) for name in _walk(self._path) if _is_wanted(name)}
+        return {name: self.stamp(name) for name in files.walk(self._path) if _is_wanted(name)}
 
     def stamp(self, name):
         """Size and time of one file, as text; "absent" where there is none."""
@@ -77,22 +78,6 @@ class Folder:
 
     def close(self):
         """Nothing is held open."""
-
-
-def _walk(top):
-    """Yields names of all files, those in linked folders last; no folder twice: a circle ends."""
-    waiting, seen = [str(top)], set()
-    while waiting:
-        for folder, folders, names in os.walk(waiting.pop(0)):
-            real = os.path.realpath(folder)
-            if real in seen:
-                folders.clear()
-                continue
-            seen.add(real)
-            paths = (os.path.join(folder, name) for name in sorted(folders))
-            waiting += [path for path in paths if os.path.islink(path)]
-            below = pathlib.PurePath(os.path.relpath(folder, top)).as_posix()
-            yield from (name if below == "." else f"{below}/{name}" for name in names)
 
 
 class Zip:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rankpose_tf.core import boxes, pictures
 from rankpose_tf.data import records
 
-BROKEN_PICTURE = "broken picture"
+BROKEN_PICTURE = pictures.BROKEN
 MISSING_PICTURE = "missing picture"
 MISSING_LABEL = "missing label"
 CORRUPT_LABEL = "corrupt label"
@@ -29,12 +30,8 @@ NO_FACE = "no face found by MTCNN"
 TOO_FEW_VIEWS = "too few views"
 HARMLESS = (NO_FACE, TOO_FEW_VIEWS)  # The source is not damaged.
 
-_JPEG = b"\xff\xd8\xff"
-_PNG = b"\x89PNG\r\n\x1a\n"
 # Half a turn, and what float32 adds to pi.
 _LARGEST_ANGLE = np.pi + 1e-6
-# Pixels; float32 still tells halves of them apart there.
-_LARGEST_COORDINATE = 2.0**22
 
 
 class SkippedView(Exception):
@@ -110,32 +107,35 @@ def view(listed, image, pose, box):
     Raises:
       SkippedView: if no part of the box is inside.
     """
-    if np.any(box[:2] >= size_of(image)) or np.any(box[2:] <= 0):
+    if boxes.is_outside(box, *pictures.size(image)):
         raise SkippedView(OUTSIDE_BOX)
     return records.View(listed.name, image, pose, box)
 
 
 def read_picture(source, name):
-    """Picture bytes that the training's decoder reads in full.
+    """Picture bytes of which the training's decoder makes what `pictures.read` makes of the file.
 
     Args:
       source: `sources.Folder` or `sources.Zip`.
       name: of the picture in it.
 
     Returns:
-      Bytes, a JPEG or PNG: the file as it is, or made of another format without loss.
+      Bytes, an upright and opaque JPEG or PNG: the file as it is, or made of another one without
+      loss; but a JPEG that is turned stays one: at quality 95 its second loss is below its first.
 
     Raises:
       SkippedView: if the file is absent, cut short or no picture.
     """
     try:
         content = source.read(name)
+        if not pictures.is_plain(content):
+            content = _encoded(pictures.read(content), "JPEG" if _is_jpeg(content) else "PNG")
     except FileNotFoundError as error:
         raise SkippedView(MISSING_PICTURE) from error
     except OSError as error:
         raise SkippedView(BROKEN_PICTURE) from error
-    if not content.startswith((_JPEG, _PNG)):
-        content = _encoded(content, ".png")
+    except pictures.PictureError as error:
+        raise SkippedView(error.kind) from error
     require_decodable(content)
     return content
 
@@ -143,7 +143,7 @@ def read_picture(source, name):
 def require_decodable(content):
     """Raises SkippedView unless TensorFlow decodes `content`.
 
-    Its decoder is the one that training stops on; OpenCV 4 accepts pictures that are cut short.
+    Its decoder is the one that training stops on, and a header is all that was looked at.
     """
     import tensorflow as tf
 
@@ -156,56 +156,18 @@ def require_decodable(content):
         raise SkippedView(BROKEN_PICTURE) from error
 
 
-def upright(content):
-    """Applies a picture's EXIF orientation, which TensorFlow's decoder ignores.
-
-    Args:
-      content: JPEG or PNG bytes.
-
-    Returns:
-      `content` itself where it is upright already; otherwise turned and encoded anew.
-    """
-    if b"Exif\x00\x00" not in content and b"eXIf" not in content:
-        return content
-    if np.array_equal(_decoded(content, turned=False), _decoded(content)):
-        return content
-    return _encoded(content, ".jpg" if content.startswith(_JPEG) else ".png")
+def _is_jpeg(content):
+    return content.startswith(b"\xff\xd8\xff")
 
 
-def size_of(content):
-    """Width and height in pixels of an encoded picture, by its header alone."""
+def _encoded(image, kind):
+    """(H, W, 3) uint8 RGB as a file."""
     from PIL import Image
 
-    try:
-        return Image.open(io.BytesIO(content)).size
-    except Exception:  # Pillow refuses what it thinks too large.
-        return _decoded(content, turned=False).shape[1::-1]
-
-
-def _decoded(content, turned=True):
-    """(H, W, 3) uint8 BGR, turned as EXIF says or not; SkippedView where it is no picture."""
-    # Few pictures come here; without it a process needs less memory.
-    import cv2
-
-    flags = cv2.IMREAD_COLOR if turned else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    except cv2.error as error:
-        raise SkippedView(BROKEN_PICTURE) from error
-    if image is None:
-        raise SkippedView(BROKEN_PICTURE)
-    return image
-
-
-def _encoded(content, suffix):
-    """Decodes and encodes again; at quality 95 a JPEG's second loss is below its first."""
-    import cv2
-
-    parameters = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix == ".jpg" else []
-    done, encoded = cv2.imencode(suffix, _decoded(content), parameters)
-    if not done:
-        raise SkippedView(BROKEN_PICTURE)
-    return encoded.tobytes()
+    stream = io.BytesIO()
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    Image.fromarray(image).save(stream, kind, **options)
+    return stream.getvalue()
 
 
 def checked_pose(pose):
@@ -226,8 +188,8 @@ def checked_box(box):
     """Box as (4,) float32 left, top, right, bottom, or SkippedView where it is none in pixels."""
     box = np.asarray(box, np.float64)
     # NaN is not below the bound either.
-    if not np.all(np.abs(box) < _LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
+    if not np.all(np.abs(box) < boxes.LARGEST_COORDINATE) or np.any(box[2:] <= box[:2]):
         raise SkippedView(BAD_BOX)
-    if np.all((box >= 0) & (box <= 1)):
+    if boxes.in_shares(box):
         raise SkippedView(SHARE_BOX)
     return box.astype(np.float32)

@@ -47,6 +47,8 @@ class Client:
         max_pictures=32,
         concurrency=4,
     ):
+        if not isinstance(address, str):
+            raise RankPoseError(f"address: expected text such as HOST:PORT, received {address!r}")
         for name, value in (("max_pictures", max_pictures), ("concurrency", concurrency)):
             if value < 1:
                 raise RankPoseError(f"{name}: expected at least 1, received {value}")

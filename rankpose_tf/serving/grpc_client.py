@@ -38,11 +38,12 @@ class GrpcClient(Client):
       **settings: of `Client`.
 
     Raises:
-      RankPoseError: if grpcio is not installed.
+      RankPoseError: if grpcio is not installed, or the address is none or one of HTTP.
     """
 
     def __init__(self, address, credentials=None, **settings):
         super().__init__(address, **settings)
+        _check_address(address)
         grpc = extras.load("grpc", "serving", "client", "use RestClient")
         self._failure = grpc.RpcError
         self._messages = messages.messages()
@@ -105,6 +106,16 @@ class GrpcClient(Client):
             name: Signature(_specifications(item.inputs), _specifications(item.outputs))
             for name, item in content.signature_def.items()
         }
+
+
+def _check_address(address):
+    """gRPC itself fails with the first request, and takes http for the name of a resolver."""
+    of_http = address.lower().startswith(("http:", "https:"))
+    if of_http or not address.strip(" /:") or any(map(str.isspace, address)):
+        advice = "; RestClient takes addresses of HTTP" if of_http else ""
+        raise RankPoseError(
+            f"address: expected HOST:PORT, such as localhost:8500, received {address!r}{advice}"
+        )
 
 
 def _fill(tensor, value):

@@ -44,14 +44,14 @@ class RestClient(Client):
 
     def __init__(self, address, **settings):
         super().__init__(address, **settings)
-        url = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         try:
+            url = urllib.parse.urlsplit(address if "://" in address else f"http://{address}")
             self._connection, self._server = kinds[url.scheme], (url.hostname, url.port)
         except (KeyError, ValueError) as error:
-            raise RankPoseError(
-                f"address: expected HOST:PORT or http(s)://HOST:PORT, received {address!r}"
-            ) from error
+            raise _no_address(address) from error
+        if not url.hostname or any(map(str.isspace, address)):
+            raise _no_address(address)
         self._path = f"{url.path.rstrip('/')}/v1/models/{urllib.parse.quote(self.model)}"
 
     def _call(self, path, body, seconds):
@@ -111,6 +111,13 @@ class RestClient(Client):
             name: Signature(_specifications(item["inputs"]), _specifications(item["outputs"]))
             for name, item in signatures.items()
         }
+
+
+def _no_address(address):
+    return RankPoseError(
+        f"address: expected HOST:PORT or http(s)://HOST:PORT, such as localhost:8501, received "
+        f"{address!r}"
+    )
 
 
 def _exchange(connection, path, body, end):

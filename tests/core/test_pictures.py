@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -207,10 +208,12 @@ def test_nothing_over_the_limit_is_decoded(colours):
 
 def test_paths_that_hold_no_file_are_refused_with_the_reason(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "broken.jpg").symlink_to("/nowhere/x.jpg")
     for path, reason in (
         (tmp_path / "absent.jpg", "No such file"),
         (tmp_path, "is a folder"),
         (tmp_path / "pipe.jpg", "no regular file"),
+        (tmp_path / "broken.jpg", "is a link to nothing"),
         ("with\x00zero.jpg", "null"),
     ):
         with pytest.raises(pictures.PictureError, match=reason) as error:
@@ -220,3 +223,126 @@ def test_paths_that_hold_no_file_are_refused_with_the_reason(tmp_path):
 
 def test_a_picture_error_is_a_users_mistake():
     assert issubclass(pictures.PictureError, RankPoseError)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_grey_of_fewer_bits_than_its_16_is_as_bright_as_of_8(colours, bits, kind):
+    grey = colours[..., 0]
+    assert grey.max() >= 192  # So that it needs all its bits.
+    found = pictures.read(encoded(grey.astype(np.uint16) << (bits - 8), kind))
+    np.testing.assert_array_equal(found, grey[..., np.newaxis].repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("white", [4095, 65535])
+def test_a_pgm_says_itself_what_is_white(white):
+    values = np.array([[0, white // 2, white]], ">u2")
+    found = pictures.read(b"P5 3 1 %d\n" % white + values.tobytes())
+    np.testing.assert_array_equal(found[0, :, 0], [0, 127, 255])
+    dark = (values // 16).astype(">u2")
+    found = pictures.read(b"P5 3 1 %d\n" % white + dark.tobytes())
+    np.testing.assert_array_equal(found[0, :, 0], [0, 7, 15])
+
+
+def oriented(kind, orientation, array, **options):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(array, kind, exif=exif, **options)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF", "ignore::PIL.Image.DecompressionBombWarning")
+def test_only_what_every_decoder_reads_alike_is_plain(colours):
+    alpha = np.dstack([colours, np.full((40, 60), 255, np.uint8)])
+    for content, plain in (
+        (encoded(colours), True),
+        (encoded(colours, "JPEG"), True),
+        (encoded(colours, "JPEG", mode="L"), True),
+        (encoded(colours, mode="P"), True),
+        (oriented("JPEG", 1, colours), True),
+        (encoded(colours, "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff broken"), True),
+        (oriented("JPEG", 6, colours), False),
+        (oriented("PNG", 3, colours), False),
+        (encoded(alpha), False),
+        (encoded(colours, mode="P", transparency=0), False),
+        (encoded(colours[..., 0], transparency=0), False),
+        (encoded(colours[..., 0].astype(np.uint16)), False),
+        (encoded(colours, "JPEG", mode="CMYK"), False),
+        (encoded(colours, "BMP"), False),
+        (png(60_000, 60_000, 8, 2), False),
+        (png(12_000, 12_000, 8, 2), False),
+        (b"no picture", False),
+    ):
+        assert pictures.is_plain(content) == plain
+    assert pictures.size(encoded(colours)) == (60, 40)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_reasons_are_counted_by_what_files_share(colours, tmp_path):
+    for source, kind in (
+        (b"no picture", pictures.BROKEN),
+        (tmp_path / "absent.jpg", pictures.BROKEN),
+        (png(60_000, 60_000, 8, 2), pictures.TOO_LARGE),
+        (png(12_000, 12_000, 8, 2), pictures.TOO_LARGE),
+        (encoded(np.zeros((4, 4), np.float32), "TIFF"), pictures.UNKNOWN_WHITE),
+    ):
+        with pytest.raises(pictures.PictureError) as error:
+            pictures.read(source)
+        assert error.value.kind == kind
+
+
+def test_whatever_holds_a_picture_is_taken_alike(colours, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(colours))
+    content = path.read_bytes()
+    for image in (path, str(path), content, bytearray(content), colours, Image.fromarray(colours)):
+        np.testing.assert_array_equal(pictures.to_array(image, "image"), colours)
+    with pytest.raises(RankPoseError, match=r"picture: expected RGB of shape \(H, W, 3\)"):
+        pictures.to_array(None, "picture")
+
+
+HEIC_HEAD = b"\x00\x00\x00\x1cftypheic\x00\x00\x00\x00mif1heicmiaf"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [HEIC_HEAD, HEIC_HEAD.replace(b"ftypheic", b"ftypmif1"), b"\0\0\0\x14ftypheix\0\0\0\0mif1"],
+)
+def test_without_its_package_a_heic_picture_says_what_to_do(monkeypatch, head):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(pictures.PictureError, match=r"pip install .rankpose_tf\[heic\]") as error:
+        pictures.read(head + bytes(100))
+    assert "save it as JPEG" in error.value.reason and error.value.kind == pictures.NO_HEIC
+
+
+def test_an_avif_of_the_same_container_is_no_heic(colours, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    content = encoded(colours, "AVIF").replace(b"ftypavif", b"ftypmif1")
+    assert pictures.read(content).shape == colours.shape
+
+
+def heic(image, orientation=1):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    exif, stream = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    pillow_heif.from_pillow(image).save(stream, quality=95, exif=exif.tobytes())
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_with_its_package_a_heic_picture_is_read_upright(colours, orientation, tmp_path):
+    stored = colours if orientation == 1 else np.ascontiguousarray(np.rot90(colours, 1))
+    (tmp_path / "a.heic").write_bytes(heic(Image.fromarray(stored), orientation))
+    found = pictures.read(tmp_path / "a.heic").astype(int)
+    assert found.shape == colours.shape
+    assert np.abs(found - colours).mean() < 5
+
+
+def test_a_heic_picture_is_laid_over_black_and_refused_like_others(colours):
+    alpha = np.full((40, 60), 255, np.uint8)
+    alpha[:, :20] = 0
+    content = heic(Image.fromarray(np.dstack([colours, alpha])))
+    assert pictures.read(content)[:, :16].max() < 8
+    with pytest.raises(pictures.PictureError, match="60 x 40 pixels, more than the limit of 9"):
+        pictures.read(content, max_pixels=9)
+    with pytest.raises(pictures.PictureError, match="is damaged"):
+        pictures.read(content[: len(content) // 2])

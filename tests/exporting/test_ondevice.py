@@ -7,7 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from rankpose_tf.core import pictures
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import tflite
 from rankpose_tf.inference import litert
@@ -82,6 +84,50 @@ def test_an_array_that_is_no_picture_is_refused(script, tmp_path):
 def test_a_box_that_is_none_is_refused(script, text):
     with pytest.raises(SystemExit, match="box: expected"):
         script["parse_box"](text)
+
+
+@pytest.mark.parametrize("box", [(0.2, 0.2, 0.7, 0.7), (64, 0, 90, 9), (-9, -9, 0, 5)])
+def test_a_box_outside_the_picture_or_in_shares_is_refused(script, box):
+    picture = np.zeros((48, 64, 3), np.uint8)
+    with pytest.raises(SystemExit, match="box: expected"):
+        script["require_inside"](box, picture)
+    script["require_inside"]((-9, -9, 1, 5), picture)
+
+
+def kinds_of_pictures():
+    """(suffix, picture of Pillow's, options of its file) that are easily read wrongly."""
+    head = synthetic.render(3, (0.3, 0.1, 0.0), 60)[0]
+    alpha = np.tile(np.linspace(0, 255, 60).astype(np.uint8)[:, np.newaxis], 60)
+    veiled = Image.fromarray(np.dstack([head, alpha]))
+    grey = head.mean(2).astype(np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    yield from (
+        (".png", veiled, {}),
+        (".webp", veiled, {"lossless": True}),
+        (".png", veiled.convert("LA"), {}),
+        (".png", Image.fromarray(head).convert("P"), {"transparency": 0}),
+        (".jpg", Image.fromarray(head), {"exif": exif}),
+        (".avif", Image.fromarray(head), {"exif": exif}),
+        (".jpg", Image.fromarray(head).convert("CMYK"), {}),
+        (".tif", Image.fromarray(grey * 257), {}),
+        (".pgm", Image.fromarray((grey * 257).astype(np.uint16)), {}),
+    )
+    for bits in (8, 10, 12, 14, 16):
+        yield ".png", Image.fromarray(grey << (bits - 8)), {}
+
+
+@pytest.mark.parametrize(("suffix", "image", "options"), list(kinds_of_pictures()))
+def test_pictures_are_read_as_the_package_reads_them(script, tmp_path, suffix, image, options):
+    path = tmp_path / f"a{suffix}"
+    image.save(path, **options)
+    np.testing.assert_array_equal(script["read_picture"](str(path)), pictures.read(path))
+
+
+def test_a_picture_whose_white_is_unknown_is_refused(script, tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(SystemExit, match="picture: can't read.*floating point"):
+        script["read_picture"](str(tmp_path / "a.tif"))
 
 
 @pytest.mark.parametrize("name", ["absent.tflite", "a.tflite"])

@@ -1,13 +1,17 @@
 """The SavedModel: signatures, pictures that can't be read, size, warm-up."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
+from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment, synthetic
-from rankpose_tf.exporting import savedmodel
+from rankpose_tf.exporting import decoding, savedmodel
 from rankpose_tf.inference import runtimes
 from rankpose_tf.models import saving
 from tests.support import session_loader
@@ -103,14 +107,69 @@ def test_a_batch_of_none_is_answered_with_none(loaded):
 
 
 @pytest.mark.parametrize(
-    "box", [(5, 5, 5, 20), (20, 20, 5, 5), (np.nan, 0, 10, 10), (0, 0, np.inf, 10)]
+    "box",
+    [
+        (5, 5, 5, 20),
+        (20, 20, 5, 5),
+        (np.nan, 0, 10, 10),
+        (0, 0, np.inf, 10),
+        (5000, 5000, 5100, 5100),
+        (-1e5, -1e5, -9e4, -9e4),
+        (0, 90, 30, 120),  # The picture is 97 wide and 90 high.
+        (-20, 5, 0, 30),
+        (0.2, 0.2, 0.7, 0.7),
+        (0, 0, 1, 1),
+    ],
 )
-def test_a_box_without_extent_is_not_valid(loaded, scenes, box):
+def test_a_box_without_extent_outside_or_in_shares_is_not_valid(loaded, scenes, box):
     outputs = loaded.signatures["crop"](
         image_bytes=tf.constant(scenes[0][:2]),
         box=tf.constant([scenes[1][0], np.float32(box)]),
     )
     np.testing.assert_array_equal(outputs["valid"], [True, False])
+    assert np.isnan(angles(outputs)[1]).all()
+
+
+@pytest.mark.parametrize("box", [(-30, -30, 1, 1), (96, 89, 140, 130)])
+def test_a_box_may_reach_outside_its_picture(loaded, scenes, box):
+    pictures, boxes = tf.constant(scenes[0][1:2]), tf.constant([np.float32(box)])
+    assert loaded.signatures["crop"](image_bytes=pictures, box=boxes)["valid"].numpy().all()
+
+
+def png_of(image, **options):
+    stream = io.BytesIO()
+    image.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def hard_pngs():
+    """PNGs with hidden pixels, and of grey that fills fewer than its 16 bits."""
+    head = synthetic.render(3, (0.3, 0.1, 0.0), 60)[0]
+    alpha = np.tile(np.linspace(0, 255, 60).astype(np.uint8)[:, np.newaxis], 60)
+    veiled = Image.fromarray(np.dstack([head, alpha]))
+    grey = head.mean(2).astype(np.uint16)
+    return [
+        png_of(veiled),
+        png_of(veiled.convert("LA")),
+        png_of(Image.fromarray(head).convert("P"), transparency=0),
+        png_of(Image.fromarray(head)),
+        *(png_of(Image.fromarray(grey << (bits - 8))) for bits in (8, 10, 12, 14, 16)),
+    ]
+
+
+def test_hidden_pixels_and_deep_grey_are_decoded_as_the_estimator_reads_them():
+    for content in hard_pngs():
+        found = decoding.decode(tf.constant(content)).numpy().astype(int)
+        # A half may be rounded to either side.
+        assert np.abs(found - pictures.read(content)).max() <= 1
+
+
+def test_the_loader_of_the_server_decodes_them_too(folder, network):
+    with session_loader.Session(folder) as session:
+        found = session.run("serving_default", {"image_bytes": hard_pngs()})
+    expected = [keras_degrees(network, pictures.read(png)[np.newaxis])[0] for png in hard_pngs()]
+    assert found["valid"].all()
+    np.testing.assert_allclose(angles(found), expected, atol=0.05)
 
 
 def test_a_picture_that_claims_to_be_huge_is_not_decoded(loaded, scenes):

@@ -15,10 +15,15 @@ POINTS = {
 }
 BOX = np.array([30.0, 30.0, 70.0, 85.0])
 XYWH = [30, 30, 40, 55]
+PICTURE = np.zeros((100, 120, 3), np.uint8)
+
+
+def read(found):
+    return answers.read(found, PICTURE)
 
 
 def test_mtcnns_faces_get_its_rule():
-    (face,) = answers.read([{"box": XYWH, "confidence": 0.9, "keypoints": POINTS}])
+    (face,) = read([{"box": XYWH, "confidence": 0.9, "keypoints": POINTS}])
     points = np.array([POINTS[name] for name in detection.MTCNN_POINTS])
     expected = detection.landmark_box(BOX, points, detection.MTCNN_RULE)
     np.testing.assert_allclose(face.box, expected)
@@ -27,23 +32,37 @@ def test_mtcnns_faces_get_its_rule():
 
 def test_mtcnns_rolled_faces_have_their_turn():
     rolled = {name: (100 - y, x) for name, (x, y) in POINTS.items()}
-    (face,) = answers.read([{"box": [15, 30, 55, 40], "confidence": 0.9, "keypoints": rolled}])
+    (face,) = read([{"box": [15, 30, 55, 40], "confidence": 0.9, "keypoints": rolled}])
     assert face.turn == pytest.approx(90.0)
 
 
 def test_a_dict_without_points_is_its_box():
-    (face,) = answers.read([{"box": XYWH, "confidence": 0.9}])
+    (face,) = read([{"box": XYWH, "confidence": 0.9}])
     np.testing.assert_array_equal(face.box, BOX)
 
 
 @pytest.mark.parametrize("wrong", [(5, 5, 5, 9), (9, 5, 5, 9)])
 def test_a_box_without_extent_loses_no_other_face(wrong):
-    found = answers.read([(*wrong, 0.9), (*BOX, 0.8)])
+    found = read([(*wrong, 0.9), (*BOX, 0.8)])
     assert [face.score for face in found] == [0.8]
     empty = {"box": [5, 5, 0, 4], "confidence": 1.0, "keypoints": POINTS}
-    assert len(answers.read([empty, {"box": XYWH, "confidence": 0.9}])) == 1
+    assert len(read([empty, {"box": XYWH, "confidence": 0.9}])) == 1
 
 
 def test_a_dict_of_another_detector_is_refused():
     with pytest.raises(RankPoseError, match="detector: expected boxes .* as MTCNN gives"):
-        answers.read([{"facial_area": XYWH}])
+        read([{"facial_area": XYWH}])
+
+
+@pytest.mark.parametrize("outside", [(120, 5, 140, 30), (5, 100, 30, 130), (-30, 5, 0, 30)])
+def test_a_box_outside_the_picture_loses_no_other_face(outside):
+    found = read([(*outside, 0.9), (*BOX, 0.8), (-9, -9, 4, 4, 0.7)])
+    assert [face.score for face in found] == [0.8, 0.7]
+
+
+def test_boxes_in_shares_of_the_picture_are_told_what_to_do():
+    shares = [(0.1, 0.1, 0.4, 0.5, 0.9), (0.5, 0.0, 1.0, 0.4, 0.8)]
+    with pytest.raises(RankPoseError, match="detector: box: expected pixels.*multiply them"):
+        read(shares)
+    with pytest.raises(RankPoseError, match="shares of the picture"):
+        read([{"box": [0.1, 0.1, 0.3, 0.4], "confidence": 0.9}])

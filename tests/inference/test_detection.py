@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection as detect
@@ -152,6 +153,21 @@ def test_backend_gets_the_picture_in_rgb_and_in_one_piece():
     assert detect.from_backend(find, _PLAIN)(backward) == []
     np.testing.assert_array_equal(seen[0], image)
     assert seen[0].flags.c_contiguous
+
+
+def test_a_detector_takes_files_and_pillows_pictures_as_predict_does(tmp_path):
+    seen = []
+    image = np.random.default_rng(0).integers(0, 255, (6, 7, 3), np.uint8)
+    path = tmp_path / "a.png"
+    Image.fromarray(image).save(path)
+
+    def find(given):
+        seen.append(given)
+        return returning()(given)
+
+    for given in (path, str(path), path.read_bytes(), Image.fromarray(image)):
+        detect.from_backend(find, _PLAIN)(given)
+        np.testing.assert_array_equal(seen[-1], image)
 
 
 def test_mtcnn_gets_rgb_and_its_boxes_and_points_are_read_in_order(monkeypatch):

@@ -1,6 +1,7 @@
 """The estimator around any network: what it takes, what the network sees, what it refuses."""
 
 import io
+import logging
 import threading
 
 import numpy as np
@@ -170,6 +171,8 @@ def test_crops_made_elsewhere_are_judged_alike(judge):
         ([np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8)], r"\[1\]: expected RGB"),
         ("/absent/picture.jpg", "picture.jpg: can't be opened: No such file"),
         (b"no picture", "no JPEG, PNG"),
+        ("https://example.org/face.jpg", "face.jpg: is an address.*download it"),
+        ("data:image/png;base64,aaaa", "is an address"),
     ],
 )
 def test_what_is_no_picture_is_refused_and_told_what_to_do(judge, image, words):
@@ -207,6 +210,76 @@ def test_pictures_and_boxes_must_be_as_many(judge):
             judge.predict(images, box)
     with pytest.raises(RankPoseError, match=r"box: expected shape \(4,\), received \(2, 4\)"):
         judge.crop(images[0], [(1, 2, 9, 9)] * 2)
+
+
+@pytest.mark.parametrize("box", [(50, 5, 70, 30), (-9, -9, 0, 0), (0.2, 0.2, 0.7, 0.7)])
+def test_no_crop_is_cut_outside_the_picture(judge, box):
+    with pytest.raises(RankPoseError, match="^box: expected"):
+        judge.crop(scene(50, 50), box)
+
+
+@pytest.fixture
+def warnings_of_absl(caplog, monkeypatch):
+    """What is logged; absl's logger tells its own handler alone, unless told otherwise."""
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    return caplog
+
+
+def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, warnings_of_absl):
+    whole = tmp_path / "whole.png"
+    whole.write_bytes(png(scene(30, 40)))
+    given = [str(whole), "/absent.jpg", scene(9, 9), b"no picture", scene(5, 5)[..., 0], whole]
+    found = judge.predict(given, on_error="nan").as_array()
+    np.testing.assert_array_equal(np.isnan(found).all(axis=1), [0, 1, 0, 1, 1, 0])
+    np.testing.assert_array_equal(found[0], judge.predict(whole).as_array())
+    np.testing.assert_array_equal(found[2], judge.predict(given[2]).as_array())
+    told = [record.getMessage() for record in warnings_of_absl.records]
+    assert len(told) == 3
+    assert told[0].startswith("image[1]: its pose is NaN: image: /absent.jpg: can't be opened")
+    assert told[1].startswith("image[3]: ") and "no JPEG, PNG" in told[1]
+    assert told[2].startswith("image[4]: ") and "np.stack" in told[2]
+    with pytest.raises(pictures.PictureError, match="absent"):
+        judge.predict(given)
+    with pytest.raises(pictures.PictureError, match="absent"):
+        judge.predict(given, on_error="raise")
+
+
+def test_one_box_that_is_none_loses_no_other(judge, warnings_of_absl):
+    image = scene(50, 60)
+    wrong = [(60, 0, 90, 30), (30, 2, 10, 40), (0.1, 0.1, 0.5, 0.6), (1, 2, np.nan, 4)]
+    boxes = [(5, 5, 30, 30), *wrong]
+    expected = judge.predict(image, boxes[0]).as_array()
+    for given in (image, [image] * 5):
+        found = judge.predict(given, boxes, on_error="nan").as_array()
+        np.testing.assert_array_equal(found[0], expected)
+        assert np.isnan(found[1:]).all()
+    told = [record.getMessage() for record in warnings_of_absl.records]
+    assert [text.partition(":")[0] for text in told] == [
+        *(f"box[{index}]" for index in (1, 2, 3, 4)),
+        *(f"image[{index}]" for index in (1, 2, 3, 4)),
+    ]
+
+
+def test_one_picture_alone_may_be_nan_too(judge, network, warnings_of_absl):
+    found = judge.predict("/absent.jpg", on_error="nan")
+    assert type(found.yaw) is float and np.isnan(found.as_array()).all()
+    faces = judge.predict("/absent.jpg", [(1, 2, 9, 9), (2, 2, 9, 9)], on_error="nan")
+    assert np.isnan(faces.as_array()).all() and len(faces) == 2
+    assert len(warnings_of_absl.records) == 2
+    assert np.isnan(judge.predict([b""] * 70, on_error="nan").as_array()).all()
+    assert network.counts == []
+
+
+def test_what_is_no_batch_is_refused_in_any_case(judge):
+    for image, box, words in (
+        ([], None, "image: expected at least one"),
+        ([scene(9, 9)] * 2, [(1, 2, 9, 9)], "box: expected shape"),
+        (scene(9, 9), (1, 2, 3), "box: expected shape"),
+    ):
+        with pytest.raises(RankPoseError, match=words):
+            judge.predict(image, box, on_error="nan")
+    with pytest.raises(RankPoseError, match="on_error: expected raise or nan, received 'ignore'"):
+        judge.predict(scene(9, 9), on_error="ignore")
 
 
 BOXES = np.array([[5.0, 5, 30, 30], [20, 10, 45, 39]])

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import augment
 from rankpose_tf.preparation import manifest, sources, views
@@ -154,7 +155,7 @@ def test_the_true_pairs_are_read_from_their_zip(shared_data):
     for identity in identities[:3]:
         for listed in identity.views:
             view = manifest.read_view(source, listed)
-            width, height = views.size_of(view.image)
+            width, height = pictures.size(view.image)
             # The box is around 68 points of a face that fills its crop.
             assert 0.3 * width < view.box[2] - view.box[0] < width
             assert 0.3 * height < view.box[3] - view.box[1] < height

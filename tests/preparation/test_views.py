@@ -1,11 +1,15 @@
 """Only pictures that TensorFlow decodes pass; poses and boxes are checked."""
 
+import io
+import sys
 import zipfile
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from rankpose_tf.core import pictures
 from rankpose_tf.data import augment
 from rankpose_tf.preparation import sources, views
 from tests.support import made_up_faces as made_up
@@ -52,20 +56,90 @@ def test_another_format_becomes_a_png_without_loss(tmp_path):
     np.testing.assert_array_equal(augment.decode(content), pixels[..., ::-1])
 
 
-def test_exif_orientation_is_applied_once():
+def read(tmp_path, content):
+    """What training sees of a file."""
+    (tmp_path / "a").write_bytes(content)
+    stored = views.read_picture(sources.Folder(tmp_path), "a")
+    assert pictures.is_plain(stored)
+    return augment.decode(stored).numpy()
+
+
+def test_exif_orientation_is_applied_once(tmp_path):
     pixels = np.zeros((16, 32, 3), np.uint8)
     pixels[:, :16] = 255  # white on the left
     picture = cv2.imencode(".jpg", pixels)[1].tobytes()
-    turned = views.upright(made_up.with_orientation(picture, 6))
-    seen = augment.decode(turned).numpy()
+    seen = read(tmp_path, made_up.with_orientation(picture, 6))
     assert seen.shape == (32, 16, 3)
     assert seen[:12].mean() > 250 and seen[20:].mean() < 5  # turned clockwise: white on top
-    assert views.upright(turned) is turned
 
 
-def test_an_upright_picture_with_exif_is_kept():
+def test_an_upright_picture_with_exif_is_kept(tmp_path):
     picture = made_up.with_orientation(made_up.jpeg(), 1)
-    assert views.upright(picture) is picture
+    (tmp_path / "a.jpg").write_bytes(picture)
+    assert views.read_picture(sources.Folder(tmp_path), "a.jpg") == picture
+
+
+def file_of(image, kind, orientation=1, **options):
+    """A picture of Pillow's as a file."""
+    stream, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    image.save(stream, kind, exif=exif, **options)
+    return stream.getvalue()
+
+
+def of_every_kind():
+    """Files that decoders are known to read differently."""
+    colours = cv2.resize(np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8), (48, 40))
+    opaque, grey = Image.fromarray(colours), colours[..., 0].astype(np.uint16)
+    alpha = np.zeros((40, 48, 1), np.uint8)
+    alpha[:20], alpha[30:] = 128, 255
+    veiled = Image.fromarray(np.dstack([colours, alpha]))
+    return {
+        "RGBA": file_of(veiled, "PNG"),
+        "LA": file_of(veiled.convert("LA"), "PNG"),
+        "palette": file_of(opaque.convert("P"), "PNG", transparency=7),
+        "WebP": file_of(veiled, "WEBP", lossless=True),
+        "TIFF": file_of(veiled, "TIFF"),
+        "GIF": file_of(opaque, "GIF"),
+        "8 bits of 16": file_of(Image.fromarray(grey), "PNG"),
+        "12 bits of 16": file_of(Image.fromarray(grey * 16), "PNG"),
+        "16 bits": file_of(Image.fromarray(grey * 257), "PNG"),
+        "16 bits TIFF": file_of(Image.fromarray(grey * 257), "TIFF"),
+        "CMYK": file_of(opaque.convert("CMYK"), "JPEG"),
+        "AVIF": file_of(opaque, "AVIF"),
+        "turned AVIF": file_of(opaque, "AVIF", orientation=6),
+        "turned PNG": file_of(veiled, "PNG", orientation=8),
+        "JPEG 2000": file_of(opaque, "JPEG2000"),
+    }
+
+
+@pytest.mark.parametrize(("name", "content"), of_every_kind().items(), ids=of_every_kind())
+def test_training_sees_what_the_estimator_sees(tmp_path, name, content):
+    expected = pictures.read(content).astype(int)
+    found = read(tmp_path, content)
+    # What was a JPEG stays one, with a second loss.
+    assert np.abs(found - expected).mean() <= (2 if name == "CMYK" else 0)
+
+
+def test_a_turned_jpeg_is_seen_as_the_estimator_sees_it(tmp_path):
+    smooth = np.linspace(0, 255, 64 * 48).reshape(48, 64).astype(np.uint8)
+    content = file_of(Image.fromarray(smooth).convert("RGB"), "JPEG", 6, quality=95)
+    found = read(tmp_path, content).astype(int)
+    assert np.abs(found - pictures.read(content)).max() <= 3
+
+
+def test_a_heic_picture_is_skipped_with_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0mif1" + bytes(99))
+    with pytest.raises(views.SkippedView, match=r"HEIC picture .*rankpose_tf\[heic\]"):
+        views.read_picture(sources.Folder(tmp_path), "a.jpg")
+
+
+def test_what_can_not_be_read_is_skipped_for_its_own_reason(tmp_path):
+    floats = Image.fromarray(np.zeros((4, 4), np.float32))
+    (tmp_path / "a.tif").write_bytes(file_of(floats, "TIFF"))
+    with pytest.raises(views.SkippedView, match="^picture of 32 bits or floating point$"):
+        views.read_picture(sources.Folder(tmp_path), "a.tif")
 
 
 def test_poses_are_checked_for_numbers_and_range():

@@ -53,3 +53,15 @@ def test_values_are_read_in_each_of_the_ways_to_write_them():
     shortened = tensor_pb2.TensorProto(dtype="DT_BOOL", bool_val=[False, True])
     shortened.tensor_shape.dim.add(size=4)
     assert grpc_client._values(shortened) == [False, True, True, True]
+
+
+@pytest.mark.parametrize("address", ["", "  ", ":", "a host:1", None, 8500])
+def test_an_address_that_is_none_is_refused(address):
+    with pytest.raises(RankPoseError, match="^address: expected .*HOST:PORT"):
+        GrpcClient(address)
+
+
+@pytest.mark.parametrize("address", ["http://localhost:8500", "HTTPS://host/v1"])
+def test_an_address_of_http_is_sent_to_the_rest_client(address):
+    with pytest.raises(RankPoseError, match="address: .*RestClient takes addresses of HTTP"):
+        GrpcClient(address)

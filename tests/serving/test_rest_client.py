@@ -11,9 +11,12 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import RestClient, ServingError
 
 
-@pytest.mark.parametrize("address", ["ftp://host:1", "host:port"])
+@pytest.mark.parametrize(
+    "address",
+    ["ftp://host:1", "host:port", "", "http://", ":8501", "a host:1", "http://[::1:8501", None],
+)
 def test_rest_refuses_other_addresses(address):
-    with pytest.raises(RankPoseError, match="address: expected HOST:PORT"):
+    with pytest.raises(RankPoseError, match="^address: expected .*HOST:PORT"):
         RestClient(address)
 
 
