@@ -4,11 +4,16 @@
     estimator = rankpose_tf.load()
     pose = estimator.predict("face.jpg")
 
-TensorFlow is imported by `load` if the model needs it, never by the import of this package.
+TensorFlow is imported by `load` if the model needs it, never by the import of this package. Where
+keras is imported, before or after it, `keras.models.load_model` reads our .keras files.
 """
+
+from rankpose_tf.core import keras_layers
 
 __version__ = "0.1.0"
 __all__ = ["Pose", "PoseEstimator", "load"]
+
+keras_layers.register_when_imported()
 
 _HOMES = {
     "Pose": "rankpose_tf.core.pose",
