@@ -11,7 +11,7 @@ keras is imported, before or after it, `keras.models.load_model` reads our .kera
 from rankpose_tf.core import keras_layers
 
 __version__ = "0.1.0"
-__all__ = ["Pose", "PoseEstimator", "load"]
+__all__ = ["Pose", "PoseEstimator", "load", "save"]
 
 keras_layers.register_when_imported()
 
@@ -19,6 +19,7 @@ _HOMES = {
     "Pose": "rankpose_tf.core.pose",
     "PoseEstimator": "rankpose_tf.inference.estimator",
     "load": "rankpose_tf.inference.loading",
+    "save": "rankpose_tf.models.keras_models",
 }
 
 
