@@ -4,16 +4,22 @@
     estimator = rankpose_tf.load()
     pose = estimator.predict("face.jpg")
 
-TensorFlow is imported by `load` if the model needs it, never by the import of this package.
+TensorFlow is imported by `load` if the model needs it, never by the import of this package. Where
+keras is imported, before or after it, `keras.models.load_model` reads our .keras files.
 """
 
+from rankpose_tf.core import keras_layers
+
 __version__ = "0.1.0"
-__all__ = ["Pose", "PoseEstimator", "load", "track"]
+__all__ = ["Pose", "PoseEstimator", "load", "save", "track"]
+
+keras_layers.register_when_imported()
 
 _HOMES = {
     "Pose": "rankpose_tf.core.pose",
     "PoseEstimator": "rankpose_tf.inference.estimator",
     "load": "rankpose_tf.inference.loading",
+    "save": "rankpose_tf.models.keras_models",
     "track": "rankpose_tf.prediction.live",
 }
 

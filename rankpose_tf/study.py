@@ -3,6 +3,7 @@
     rankpose study order --model=RUN --data=PREPARED
     rankpose study conditions --data=PREPARED --out=conditions.md
     rankpose study rolls --data=PREPARED --out=rolls.md
+    rankpose study poor_camera --data=PREPARED --folder=poor
     rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
     rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
     rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
@@ -11,6 +12,7 @@
 order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
 conditions: what poor light, covers, blur and small faces cost a model.
 rolls: what a roll in the plane costs, faces found and turned upright by their eyes and mouth.
+poor_camera: held-out pictures as a poor camera would take them, for docs/finetuning.md.
 detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
 it costs (--data).
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
@@ -33,7 +35,14 @@ _DATA = flags.DEFINE_list(
 )
 _OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
 _VALIDATION_IDENTITIES = flags.DEFINE_integer(
-    "validation_identities", 200, "order: how many the model's training held out.", lower_bound=1
+    "validation_identities",
+    200,
+    "order, poor_camera: how many the model's training held out.",
+    lower_bound=1,
+)
+_FOLDER = flags.DEFINE_string("folder", "", "poor_camera: new folder for pictures and tables.")
+_PART = flags.DEFINE_integer(
+    "part", 0, "poor_camera: which quarter of the people to test on, 0 to 3.", 0, 3
 )
 _MISSES = flags.DEFINE_list("misses", [], "protocol_costs: files of detector_fit --out.")
 _DETECTOR = flags.DEFINE_enum(
@@ -88,6 +97,15 @@ def _rolls():
     return rolls.table(rolls.measure(_DATA.value[0], _MODEL.value or None)), None
 
 
+def _poor_camera():
+    from rankpose_tf.studies import poor_camera
+
+    command.require({"data": "FOLDER", "folder": "FOLDER"})
+    folder = pathlib.Path(_FOLDER.value)
+    counts = poor_camera.write(_DATA.value[0], folder, _PART.value, _VALIDATION_IDENTITIES.value)
+    return "\n".join(f"{folder / name}: {count} pictures" for name, count in counts.items()), None
+
+
 def _detector_fit():
     from rankpose_tf.studies import detector_rule
 
@@ -128,6 +146,7 @@ _STUDIES = {
     "order": _order,
     "conditions": _conditions,
     "rolls": _rolls,
+    "poor_camera": _poor_camera,
     "detector_fit": _detector_fit,
     "protocol_costs": _protocol_costs,
 }

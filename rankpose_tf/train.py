@@ -73,10 +73,16 @@ def _render(asked, folder):
 
 
 def _asked():
-    """The recipe of the command line."""
+    """The recipe of the command line, with what the model it starts from settles."""
     values = {name: flag.value for name, flag in _RECIPE.items()}
     for name in recipe.PATHS:
         values[name] = os.path.expanduser(values[name])
+    if values["init"]:
+        _check_backend()
+        from rankpose_tf.training import starting
+
+        given = [name for name, flag in _RECIPE.items() if flag.present]
+        values = starting.completed(values, given)
     return recipe.Recipe(**values)
 
 
@@ -94,14 +100,31 @@ def main(argv):
         render=lambda folder: _render(asked, folder),
         checkpoint_steps=_CHECKPOINT_STEPS.value,
     )
+    print(f"{_figures(result)}\n{workdir / 'best.keras'}")
+
+
+def _figures(result):
+    """What is printed of result.json: held-out errors, and those of the model it starts from."""
     best = result["best"]
-    figures = "no held-out identities"
-    if "val_mae" in best:
-        keys = {"yaw": "val_mae_yaw", "pitch": "val_mae_pitch", "roll": "val_mae_roll",
-                "mean": "val_mae"}  # fmt: skip
-        shown = ", ".join(f"{name} {best[key]:.2f}" for name, key in keys.items())
-        figures = f"MAE on held-out identities, degrees: {shown}"
-    print(f"{figures}\n{workdir / 'best.keras'}")
+    if "val_mae" not in best:
+        return "no held-out identities"
+    keys = {"yaw": "val_mae_yaw", "pitch": "val_mae_pitch", "roll": "val_mae_roll",
+            "mean": "val_mae"}  # fmt: skip
+    reached = _line({name: best[key] for name, key in keys.items()})
+    line = f"MAE on held-out identities, degrees: {reached}"
+    before = result.get("start", {}).get("held_out")
+    if before and result["recipe"]["photo_epochs"]:
+        before = before["first_views"]
+    if not before:
+        return line
+    lines = [f"the same before training, degrees: {_line(before['mae'])}", line]
+    if best["val_mae"] >= before["mae"]["mean"]:
+        lines.append("no epoch is better than the model that training started from: keep that one")
+    return "\n".join(lines)
+
+
+def _line(mae):
+    return ", ".join(f"{name} {mae[name]:.2f}" for name in ("yaw", "pitch", "roll", "mean"))
 
 
 if __name__ == "__main__":

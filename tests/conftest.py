@@ -77,7 +77,7 @@ def write_untrained(workdir):
     return workdir
 
 
-def write_prepared(folder, shards, records):
+def write_prepared(folder, shards, records, minimum_views=2):
     """Writes lists of identities as a prepared directory, for tests that need given labels."""
     rows, listed = [], []
     for number, identities in enumerate(shards):
@@ -108,6 +108,6 @@ def write_prepared(folder, shards, records):
         "views_within_limit": sum(item["views"] for item in listed),
         "skipped": {},
         "shards": listed,
-        "minimum_views": 2,
+        "minimum_views": minimum_views,
     }
     (folder / "dataset.json").write_text(json.dumps(description))

@@ -56,12 +56,12 @@ def _identity_hash(serialized):
     return tf.strings.to_hash_bucket_fast(name, _HASH_BUCKETS)
 
 
-def count_training_identities(table, threshold, filter_angles):
-    """Identities that give training pairs: not held out, at least two usable views."""
-    return len(_usable_counts(table, threshold, filter_angles, held_out=False))
+def count_training_identities(table, threshold, filter_angles, minimum_views=2):
+    """Identities that give training pairs: not held out, with enough usable views."""
+    return len(_usable_counts(table, threshold, filter_angles, False, minimum_views))
 
 
-def choose_identities(directory, threshold, filter_angles, count):
+def choose_identities(directory, threshold, filter_angles, count, minimum_views=2):
     """The `count` training identities whose names have the smallest hashes.
 
     The same for every seed, and a part of what any larger count chooses.
@@ -72,7 +72,7 @@ def choose_identities(directory, threshold, filter_angles, count):
     Raises:
       RankPoseError: if there are fewer.
     """
-    keep = _identity_filter(threshold, False, filter_angles)
+    keep = _identity_filter(threshold, False, filter_angles, minimum_views)
     serialized = tf.data.TFRecordDataset(records.list_shards(directory)).filter(keep)
     hashed = serialized.map(lambda record: (_identity_hash(record), record))
     chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
@@ -84,19 +84,25 @@ def choose_identities(directory, threshold, filter_angles, count):
     return [record for _, record in chosen]
 
 
-def count_held_out_views(table, threshold, filter_angles):
+def held_out_records(directory, threshold, filter_angles=True, minimum_views=2):
+    """tf.data.Dataset of the serialized identities that validation is over, as in the shards."""
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    return serialized.filter(_identity_filter(threshold, True, filter_angles, minimum_views))
+
+
+def count_held_out_views(table, threshold, filter_angles, minimum_views=2):
     """Views that validation is over: the usable ones of held-out identities."""
-    return sum(_usable_counts(table, threshold, filter_angles, held_out=True))
+    return sum(_usable_counts(table, threshold, filter_angles, True, minimum_views))
 
 
-def _usable_counts(table, threshold, filter_angles, held_out):
-    """Usable views of each identity that has two or more, on one side of the split."""
+def _usable_counts(table, threshold, filter_angles, held_out, minimum_views):
+    """Usable views of each identity that has enough of them, on one side of the split."""
     column = "views_within_limit" if filter_angles else "views"
     hashes = _group_hash(tf.constant([row["group"] for row in table])).numpy()
     return [
         row[column]
         for h, row in zip(hashes, table, strict=True)
-        if (h <= threshold) == held_out and row[column] >= 2
+        if (h <= threshold) == held_out and row[column] >= minimum_views
     ]
 
 
@@ -106,11 +112,12 @@ def _usable_views(poses, filter_angles):
     return tf.reshape(tf.where(admitted), [-1])
 
 
-def _identity_filter(threshold, held_out, filter_angles):
+def _identity_filter(threshold, held_out, filter_angles, minimum_views):
     def keep(serialized):
         record = records.parse_identity(serialized)
         right_side = (_group_hash(record["group"]) <= threshold) == held_out
-        return right_side & (tf.size(_usable_views(record["poses"], filter_angles)) >= 2)
+        usable = tf.size(_usable_views(record["poses"], filter_angles))
+        return right_side & (usable >= minimum_views)
 
     return keep
 
@@ -126,6 +133,7 @@ def training_pairs(
     round_length,
     chosen=None,
     filter_angles=True,
+    minimum_views=2,
     pairs="identity",
     first_view_probability=0.0,
     crop_scale=1.4,
@@ -145,6 +153,7 @@ def training_pairs(
         their number.
       chosen: from `choose_identities`; None is all.
       filter_angles: leave out views with an angle over 99 degrees.
+      minimum_views: identities with fewer usable views are left out; 2 or more for "identity".
       pairs: "identity": two views of one. "any": the second is of another identity, the one that
         follows in the round; the identities are those of "identity", each first once a round.
         "photos": as "any", of the first view of each alone, so each of those twice a round.
@@ -157,7 +166,7 @@ def training_pairs(
       tf.data.Dataset of ((view_1, view_2), pose).
     """
     source = tf.constant(records.list_shards(directory) if chosen is None else chosen)
-    keep = _identity_filter(threshold, False, filter_angles)
+    keep = _identity_filter(threshold, False, filter_angles, minimum_views)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
@@ -213,8 +222,10 @@ def _ordered(dataset):
 
 
 def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
-                     crop_scale=1.4, photos=False):
+                     minimum_views=2, crop_scale=1.4, photos=False):
     """Every usable view of the held-out identities exactly twice, each beside the next one.
+
+    The view of an identity that has one is beside itself.
 
     Errors averaged over these pairs are therefore the errors averaged over the views.
 
@@ -238,18 +249,18 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
         unused = tf.zeros(2, tf.int64)
         return pair_augmentation.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
 
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
-    held_out = serialized.filter(_identity_filter(threshold, True, filter_angles))
+    held_out = held_out_records(directory, threshold, filter_angles, minimum_views)
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
     table = records.read_identity_table(directory)
-    views_of_each = _usable_counts(table, threshold, filter_angles, held_out=True)
+    views_of_each = _usable_counts(table, threshold, filter_angles, True, minimum_views)
     count = len(views_of_each) if photos else sum(views_of_each)
     pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
     pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
-def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold=None):
+def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold=None,
+          minimum_views=2):
     """Every view once, in the order of the shards, for evaluation.
 
     Args:
@@ -260,6 +271,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold
       filter_angles: leave out views with an angle over 99 degrees.
       threshold: from `held_out_threshold`, for the views that `validation_pairs` shows alone;
         None for all identities.
+      minimum_views: as for `validation_pairs`, with a threshold.
 
     Returns:
       tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
@@ -285,6 +297,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold
 
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     if threshold is not None:
-        serialized = serialized.filter(_identity_filter(threshold, True, filter_angles))
+        keep = _identity_filter(threshold, True, filter_angles, minimum_views)
+        serialized = serialized.filter(keep)
     single = serialized.flat_map(flat).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(single.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

@@ -48,7 +48,17 @@ def read_description(path):
         )
     with damage.told("model", path, "expected a model that rankpose_tf.train wrote"):
         with zipfile.ZipFile(path) as archive:
-            description = dict(json.loads(archive.read(_DESCRIPTION)))
+            names = archive.namelist()
+            if _DESCRIPTION in names or "config.json" not in names:
+                description = dict(json.loads(archive.read(_DESCRIPTION)))
+            else:
+                description = None
+    if description is None:
+        raise RankPoseError(
+            f"model: {str(path)!r} was saved by Keras, which leaves out what rankpose_tf has to "
+            f"know beside the network; call rankpose_tf.save({str(path)!r}, NEW_FILE, like=MODEL) "
+            "once, with the model that it was trained from (wide, compact, a workdir or a file)"
+        )
     if description.get("format_version") != FORMAT_VERSION:
         raise RankPoseError(
             f"model: {str(path)!r} has format {description.get('format_version')}, this version of "
@@ -83,13 +93,17 @@ def load_model(path):
             f"model: {str(path)!r} could not be read, the file is damaged or was written by "
             f"another Keras ({type(error).__name__}: {error})"
         ) from error
-    _check_description(path, network, description)
+    check_description(path, network, description)
     trust.require_finite(path, network)
     return AnyBatch(network.input, network.output, name=network.name), description
 
 
-def _check_description(path, network, description):
-    """A description of another model would crop, resize or export this one wrongly."""
+def check_description(path, network, description):
+    """Refuses a description of another model, which would crop, resize or export this one wrongly.
+
+    Raises:
+      RankPoseError: names the model by its `path`.
+    """
     named = {layer.name: layer for layer in network.layers}
     if not {"pose", "resize"} <= named.keys():
         raise RankPoseError(

@@ -1,26 +1,32 @@
 """The compiled Siamese model of a recipe, and what is told of it beside its weights."""
 
 import dataclasses
+import pathlib
 
 import keras
 
 import rankpose_tf
 from rankpose_tf.models import towers
-from rankpose_tf.training import losses
+from rankpose_tf.training import losses, starting
 
 
 def new_model(recipe, epoch_steps):
-    """The compiled Siamese model, untrained.
+    """The compiled Siamese model, untrained, or with the weights of the model it starts from.
 
     Args:
       recipe: `recipe.Recipe`.
       epoch_steps: steps of an epoch, which the schedule of the learning rate needs.
     """
+    weights = "none" if recipe.init else recipe.tower_weights
     tower = towers.build_tower(
-        *(recipe.tower, recipe.input_size, recipe.transform, recipe.tower_weights),
+        *(recipe.tower, recipe.input_size, recipe.transform, weights),
         separate_features=recipe.separate_features,
         **({"compact_width": recipe.compact_width} if recipe.tower == "compact" else {}),
     )
+    if recipe.init:
+        starting.copy_weights(recipe.init, tower)
+    if recipe.freeze_normalization:
+        starting.freeze_normalization(tower)
     siamese = towers.build_siamese(tower, recipe.input_size)
     schedule = keras.optimizers.schedules.CosineDecay(
         recipe.learning_rate, recipe.epochs * epoch_steps
@@ -48,8 +54,9 @@ def description(recipe, training_set):
     """What stands in best.keras beside the network: what its users need, then all of the recipe."""
     needed = ("tower", "input_size", "transform", "separate_features", "crop_scale")
     options = dataclasses.asdict(recipe)
-    # A model is passed on; the folder on the machine that trained it means nothing there.
+    # A model is passed on; the folders on the machine that trained it mean nothing there.
     del options["data"]
+    options["init"] = pathlib.PurePath(options["init"]).name
     return {
         "rankpose_tf": rankpose_tf.__version__,
         **{name: options[name] for name in needed},

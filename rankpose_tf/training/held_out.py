@@ -15,7 +15,7 @@ from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import saving
 
 
-def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
+def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_size=64):
     """Errors of a trained model on the held-out identities of its training set.
 
     Args:
@@ -23,6 +23,7 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
       data: prepared shards that it was trained on.
       threshold: from `pairs.held_out_threshold`.
       filter_angles: leave out views with an angle over 99 degrees.
+      minimum_views: identities with fewer usable views are left out.
       batch_size: pictures at once.
 
     Returns:
@@ -33,9 +34,9 @@ def errors(path, data, threshold, *, filter_angles=True, batch_size=64):
     table = records.read_identity_table(data)
     views = pairs.views(
         *(data, description["input_size"], description["crop_scale"]),
-        *(batch_size, filter_angles, threshold),
+        *(batch_size, filter_angles, threshold, minimum_views),
     )
-    expected = pairs.count_held_out_views(table, threshold, filter_angles)
+    expected = pairs.count_held_out_views(table, threshold, filter_angles, minimum_views)
     predictions = evaluation.predict(network, views, data, expected)
     names, true, predicted = (predictions[key] for key in ("names", "true", "predicted"))
     figures = metrics.summarise(true, predicted, names)

@@ -5,6 +5,7 @@ from it, so a run that was killed goes on exactly where its last checkpoint stan
 """
 
 import dataclasses
+import functools
 import math
 import statistics
 import sys
@@ -19,7 +20,7 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.models import towers
-from rankpose_tf.training import building, callbacks, held_out
+from rankpose_tf.training import building, callbacks, held_out, starting
 from rankpose_tf.training.recipe import MIXED_PRECISION, SYNTHETIC
 from rankpose_tf.training.stages import split, stages
 from rankpose_tf.training.workdir import claimed, resume
@@ -43,12 +44,18 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
       RankPoseError: for data that can't be trained with, a workdir of another run, or a loss that
         is not finite.
     """
-    if recipe.data == SYNTHETIC:
-        with claimed(workdir, recipe) as folder:
-            render(folder / SYNTHETIC)
-            return _train(recipe, folder, folder / SYNTHETIC, checkpoint_steps)
-    with claimed(workdir, recipe, records.fingerprint(recipe.data)) as folder:
-        return _train(recipe, folder, recipe.data, checkpoint_steps)
+    contents = {}
+    if recipe.data != SYNTHETIC:
+        contents["data"] = records.fingerprint(recipe.data)
+    if recipe.init:
+        starting.check(recipe)
+        contents["init"] = starting.checksum(recipe.init)
+    with claimed(workdir, recipe, contents) as folder:
+        data = recipe.data
+        if data == SYNTHETIC:
+            data = folder / SYNTHETIC
+            render(data)
+        return _train(recipe, folder, data, checkpoint_steps)
 
 
 def _train(recipe, workdir, data, checkpoint_steps):
@@ -78,12 +85,20 @@ def _train(recipe, workdir, data, checkpoint_steps):
         "training_set": training_set,
         **_cost(siamese, history.rows, compared, parts.identities),
     }
+    errors = functools.partial(
+        held_out.errors,
+        data=data,
+        threshold=parts.threshold,
+        filter_angles=recipe.filter_angles,
+        minimum_views=parts.minimum_views,
+        batch_size=recipe.batch_size,
+    )
+    if recipe.init:
+        result["start"] = starting.record(recipe.init)
+        if parts.held_out:
+            result["start"]["held_out"] = errors(result["start"]["path"])
     if parts.held_out:
-        result["held_out"] = held_out.errors(
-            *(workdir, data, parts.threshold),
-            filter_angles=recipe.filter_angles,
-            batch_size=recipe.batch_size,
-        )
+        result["held_out"] = errors(workdir)
     files.write_json(workdir / "result.json", result)
     return result
 

@@ -19,7 +19,7 @@ AUGMENTATION = "Augmentation, of training alone"
 
 SYNTHETIC = "synthetic"
 # Options that name a place on the disk, or a word in its stead.
-PATHS = ("data", "tower_weights")
+PATHS = ("data", "init", "tower_weights")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / math.pi}
 REGRESSIONS = ("squared", "huber")
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -70,6 +70,12 @@ class Recipe:
         DATA, 600, "Heads to render where --data=synthetic.", low=2
     )
 
+    init: str = _option(
+        METHOD,
+        "",
+        "Trained model to start from: shipped, wide, compact, a workdir or a .keras file; the "
+        "tower, its size and output are the model's (docs/finetuning.md).",
+    )
     tower: str = _option(
         METHOD, "resnet50", "Network that both views share.", choices=("resnet50", "compact")
     )
@@ -138,6 +144,11 @@ class Recipe:
         "Validate and keep a running average of the weights with this decay, such as 0.999.",
         low=0.0,
         high=0.999999,
+    )
+    freeze_normalization: bool = _option(
+        OPTIMISATION,
+        False,
+        "BatchNormalization keeps the statistics, scale and shift that a trained model came with.",
     )
     # float16 skips a step whose gradients overflow, and the step counter with it: a resumed run
     # makes such steps up.
@@ -212,6 +223,17 @@ def _check_together(recipe):
         raise RankPoseError(
             f"tower_weights: the compact tower starts from none, received "
             f"{recipe.tower_weights!r}; pass --tower_weights=none"
+        )
+    if recipe.init and recipe.tower_weights != "auto":
+        raise RankPoseError(
+            f"tower_weights: expected auto with --init={recipe.init}, whose weights the tower "
+            f"starts from, received {recipe.tower_weights!r}; pass one of the two"
+        )
+    random = recipe.tower == "compact" or recipe.tower_weights == "none"
+    if recipe.freeze_normalization and random and not recipe.init:
+        raise RankPoseError(
+            "freeze_normalization: random weights have no statistics to keep; pass --init too, or "
+            "leave it out"
         )
     most = recipe.epochs if recipe.beta > 0 else 0
     if recipe.photo_epochs > most:

@@ -19,6 +19,7 @@ class Split(typing.NamedTuple):
       chosen: records of the chosen training identities; None is all.
       identities: how many train.
       epoch_steps: steps of an epoch.
+      minimum_views: usable views that an identity needs.
     """
 
     threshold: int
@@ -26,6 +27,7 @@ class Split(typing.NamedTuple):
     chosen: list | None
     identities: int
     epoch_steps: int
+    minimum_views: int = 2
 
 
 class Stage(typing.NamedTuple):
@@ -56,22 +58,45 @@ def split(recipe, data):
         groups = len({row["group"] for row in table})
         held_out = _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
     threshold = pair_streams.held_out_threshold(table, held_out)
-    identities = pair_streams.count_training_identities(table, threshold, recipe.filter_angles)
+    least = _minimum_views(recipe.pairs, data)
+    identities = pair_streams.count_training_identities(
+        table, threshold, recipe.filter_angles, least
+    )
     if identities == 0:
-        raise RankPoseError(
-            f"data: {str(data)!r} holds no identity with two usable views to train on; "
-            "see its dataset.json for what was skipped"
-        )
+        _refuse_to_train_on_none(data, table)
     chosen = None
     if recipe.training_identities:
         chosen = pair_streams.choose_identities(
-            data, threshold, recipe.filter_angles, recipe.training_identities
+            data, threshold, recipe.filter_angles, recipe.training_identities, least
         )
         identities = len(chosen)
     steps = recipe.steps_per_epoch or max(
         1, identities * recipe.pairs_per_identity // recipe.batch_size
     )
-    return Split(threshold, held_out, chosen, identities, steps)
+    return Split(threshold, held_out, chosen, identities, steps, least)
+
+
+def _minimum_views(pairs, data):
+    """How many usable views an identity needs.
+
+    Two, for the choice of pairs is not to change whose pairs they are; but where identities of one
+    view were prepared, pairs of any two faces are of all of them.
+    """
+    if pairs == "identity":
+        return 2
+    return min(2, records.read_description(data).get("minimum_views", 2))
+
+
+def _refuse_to_train_on_none(data, table):
+    if all(row["views"] < 2 for row in table):
+        raise RankPoseError(
+            f"data: each identity of {str(data)!r} has one view, and a pair is of two; pass "
+            "--pairs=any"
+        )
+    raise RankPoseError(
+        f"data: {str(data)!r} holds no identity with two usable views to train on; "
+        "see its dataset.json for what was skipped"
+    )
 
 
 def stages(recipe, data, parts):
@@ -90,6 +115,7 @@ def stages(recipe, data, parts):
         "batch_size": recipe.batch_size,
         "threshold": parts.threshold,
         "filter_angles": recipe.filter_angles,
+        "minimum_views": parts.minimum_views,
         "crop_scale": recipe.crop_scale,
     }
     stream = functools.partial(

@@ -16,18 +16,22 @@ try:
 except ImportError:  # Windows.
     fcntl = None
 
-_DATA_LINE = "# fingerprint of the data: "
+# Options that name a file or folder -> the line of flags.cfg that tells its content.
+_CONTENTS = {
+    "data": "# fingerprint of the data: ",
+    "init": "# checksum of the model it starts from: ",
+}
 
 
 @contextlib.contextmanager
-def claimed(workdir, recipe, fingerprint=None):
+def claimed(workdir, recipe, contents=None):
     """Makes `workdir` this run's own as long as it lasts, or checks that it already is.
 
     Args:
       workdir: folder; made if absent.
       recipe: `Recipe`, written to flags.cfg as a flagfile.
-      fingerprint: of the prepared data, which tells two sets apart wherever they lie; None where
-        the recipe alone says what the data are.
+      contents: dict of "data" and "init" -> fingerprint of what is there, which tells two of them
+        apart wherever they lie; without it the recipe alone says what they are.
 
     Yields:
       The folder as a path.
@@ -43,10 +47,10 @@ def claimed(workdir, recipe, fingerprint=None):
     with _locked(workdir):
         # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
         if record.is_file() and (workdir / "last.keras").is_file():
-            _check_same(workdir, record.read_text(encoding="utf-8"), recipe, fingerprint)
+            _check_same(workdir, record.read_text(encoding="utf-8"), recipe, contents or {})
         else:
-            data = f"{_DATA_LINE}{fingerprint}\n" if fingerprint else ""
-            files.write_text(record, data + to_flagfile(recipe))
+            lines = [f"{_CONTENTS[name]}{value}\n" for name, value in (contents or {}).items()]
+            files.write_text(record, "".join(lines) + to_flagfile(recipe))
         yield workdir
 
 
@@ -75,7 +79,7 @@ def _locked(workdir):
         os.close(handle)
 
 
-def _check_same(workdir, recorded, recipe, fingerprint):
+def _check_same(workdir, recorded, recipe, contents):
     """Refuses to go on with a run that was begun with another recipe or other data.
 
     Raises:
@@ -89,11 +93,13 @@ def _check_same(workdir, recorded, recipe, fingerprint):
             "--workdir, or use the version of rankpose_tf that began it"
         ) from error
     differing = differences(begun, recipe)
-    first = recorded.partition("\n")[0]
-    if fingerprint and first.startswith(_DATA_LINE):
-        differing.pop("data", None)
-        if first != _DATA_LINE + fingerprint:
-            differing["data"] = (f"other data from {begun.data}", recipe.data)
+    lines = recorded.splitlines()
+    for name, value in contents.items():
+        if any(line.startswith(_CONTENTS[name]) for line in lines):
+            differing.pop(name, None)
+            if _CONTENTS[name] + value not in lines:
+                was = f"another content of {getattr(begun, name)}"
+                differing[name] = (was, getattr(recipe, name))
     if not differing:
         return
     if differing.keys() == {"epochs"} and recipe.epochs > begun.epochs:

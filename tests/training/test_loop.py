@@ -16,10 +16,11 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, records, synthetic
 from rankpose_tf.models import saving, towers
 from rankpose_tf.training import callbacks, loop
 from rankpose_tf.training.recipe import Recipe, from_flagfile, to_flagfile
+from tests.conftest import write_prepared
 from tests.support.doors import run_line
 
 SMALL = {
@@ -285,6 +286,17 @@ def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
     assert result["best_epoch"] == 2 and "val_mae" not in result["best"]
     assert "held_out" not in result
     assert saving.read_description(tmp_path)["epoch"] == 2
+
+
+def test_pictures_of_their_own_are_trained_and_validated_one_by_one(tmp_path):
+    heads = list(synthetic.identities(16, views=1, seed=1, size=48))
+    (tmp_path / "data").mkdir()
+    write_prepared(tmp_path / "data", [heads], records, minimum_views=1)
+    options = {"epochs": 1, "steps_per_epoch": 2, "pairs": "any"}
+    result = train(tmp_path / "data", tmp_path / "run", **options)
+    assert result["training_identities"] == 12 and result["held_out"]["images"] == 4
+    reached = result["held_out"]["mae"]["mean"]
+    np.testing.assert_allclose(reached, result["best"]["val_mae"], rtol=1e-3)
 
 
 class Stopped(Exception):

@@ -1,10 +1,14 @@
 """How the identities of a prepared set are split for a run."""
 
+import dataclasses
+
 import pytest
 
-from rankpose_tf.data import records
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import records, synthetic
 from rankpose_tf.training import stages
 from rankpose_tf.training.recipe import Recipe
+from tests.conftest import write_prepared
 
 
 @pytest.mark.parametrize(
@@ -17,3 +21,21 @@ def test_200_are_held_out_or_a_fifth_of_fewer_than_400(monkeypatch, identities, 
     monkeypatch.setattr(stages.pair_streams, "count_training_identities", lambda *_: identities)
     recipe = Recipe(data="made up", validation_identities=asked)
     assert stages.split(recipe, "made up").held_out == held_out
+
+
+def test_pictures_of_their_own_train_in_pairs_of_any_two(tmp_path):
+    heads = synthetic.identities(12, views=1, seed=1, size=48)
+    write_prepared(tmp_path, [list(heads)], records, minimum_views=1)
+    single = Recipe(data=str(tmp_path), pairs="any", validation_identities=2)
+    assert stages.split(single, tmp_path).identities == 10
+    with pytest.raises(RankPoseError, match="has one view, and a pair is of two; .*--pairs=any"):
+        stages.split(dataclasses.replace(single, pairs="identity"), tmp_path)
+
+
+def test_the_choice_of_pairs_does_not_change_whose_they_are(tmp_path):
+    heads = list(synthetic.identities(8, views=2, seed=1, size=48))
+    heads += synthetic.identities(4, views=1, seed=2, size=48)
+    write_prepared(tmp_path, [heads], records)
+    for pairs in ("identity", "any", "photos"):
+        recipe = Recipe(data=str(tmp_path), pairs=pairs, validation_identities=0)
+        assert stages.split(recipe, tmp_path).identities == 8

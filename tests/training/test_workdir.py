@@ -7,9 +7,10 @@ from rankpose_tf.training.recipe import Recipe, from_flagfile
 from rankpose_tf.training.workdir import claimed
 
 
-def begin(folder, recipe, fingerprint=None):
+def begin(folder, recipe, data=None, init=None):
     """A run that got as far as a checkpoint."""
-    with claimed(folder, recipe, fingerprint):
+    contents = {"data": data, "init": init}
+    with claimed(folder, recipe, {name: text for name, text in contents.items() if text}):
         (folder / "last.keras").write_bytes(b"")
 
 
@@ -31,8 +32,18 @@ def test_a_second_run_is_kept_out_until_the_first_has_ended(tmp_path):
 def test_data_are_known_by_their_content_wherever_they_lie(tmp_path):
     begin(tmp_path, Recipe(data="faces"), "of faces")
     begin(tmp_path, Recipe(data="/elsewhere/faces/"), "of faces")
-    with pytest.raises(RankPoseError, match="data=faces .begun with other data from faces"):
+    with pytest.raises(RankPoseError, match="data=faces .begun with another content of faces"):
         begin(tmp_path, Recipe(data="faces"), "of others")
+
+
+def test_the_start_model_is_known_by_its_content(tmp_path):
+    begin(tmp_path, Recipe(init="wide"), "of faces", "1f")
+    begin(tmp_path, Recipe(init="copy/of/wide.keras"), "of faces", "1f")
+    begin(tmp_path, Recipe(init="shipped"), "of faces", "1f")
+    with pytest.raises(RankPoseError, match="init=wide .begun with another content of wide"):
+        begin(tmp_path, Recipe(init="wide"), "of faces", "2e")
+    with pytest.raises(RankPoseError, match="init=compact .begun with another content of wide"):
+        begin(tmp_path, Recipe(init="compact"), "of faces", "2e")
 
 
 def test_another_recipe_is_told_with_both_values(tmp_path):

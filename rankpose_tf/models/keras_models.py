@@ -1,0 +1,53 @@
+"""Models of this package that a program of one's own trained on with Keras."""
+
+import os
+
+import keras
+
+from rankpose_tf.core import files
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import saving, shipped
+
+# Of the training that the model came from; it has another by now.
+_OUTDATED = ("epoch", "validation_mae_degrees", "training_set")
+
+
+def save(model, path, like):
+    """Saves a model after Keras' own `fit`, so that `rankpose_tf.load` and every command take it.
+
+    Keras' `save` keeps the network alone. What is lacking, the crop above all, is that of the model
+    it came from.
+
+    Args:
+      model: single-image Keras model, or the .keras file that Keras saved.
+      path: new file, ending in .keras.
+      like: what the model came from: name of a shipped model, workdir or .keras file.
+
+    Raises:
+      RankPoseError: for a model that is none of this package's, one of another output or size than
+        `like`, or a file that can't be read or made.
+    """
+    path = files.new_file("path", path, suffixes=(".keras",))
+    description = saving.read_description(shipped.model_path(like))
+    name = model
+    if isinstance(model, str | os.PathLike):
+        model = _read(model)
+    elif isinstance(model, keras.Model):
+        name = model.name
+    else:
+        raise RankPoseError(f"model: expected a Keras model or a .keras file, received {model!r}")
+    saving.check_description(name, model, description)
+    # Without optimizer and loss, which may be of classes that no other program knows.
+    network = keras.Model(model.input, model.output, name="tower")
+    kept = {key: value for key, value in description.items() if key not in _OUTDATED}
+    saving.save_model(network, path, kept)
+
+
+def _read(path):
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
+        raise RankPoseError(
+            f"model: {str(path)!r} could not be read ({type(error).__name__}: {error}); pass a "
+            ".keras file that Keras saved"
+        ) from error

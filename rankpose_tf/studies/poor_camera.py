@@ -1,0 +1,104 @@
+"""Pictures as a poor camera would have taken them, to show what fine-tuning is worth.
+
+They are of identities that the model was not trained on: those its training held out. One part of
+them is for training, the other for testing, as a table of pictures each, as a user would bring
+them; the test pictures are there once more as they were.
+"""
+
+import csv
+import pathlib
+
+import cv2
+import numpy as np
+
+from rankpose_tf.core import files, pictures
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.data import pairs, records
+from rankpose_tf.studies.conditions import darkened
+
+PARTS = 4
+# What the camera does: side of the square crop around a face, pixels; share of the light; JPEG.
+_CROP_PIXELS = 28
+_LIGHT = 1 / 4
+_JPEG_QUALITY = 50
+_COLUMNS = ("image", "identity", *ANGLES, "left", "top", "right", "bottom")
+
+
+def write(data, folder, part=0, validation_identities=200):
+    """Writes own/, test/ and clean/, each pictures and their faces.csv.
+
+    Args:
+      data: prepared shards that the model was trained on.
+      folder: a new one.
+      part: which of the `PARTS` parts of the identities is for testing.
+      validation_identities: how many the model's training held out.
+
+    Returns:
+      Dict of table -> how many pictures it has.
+
+    Raises:
+      RankPoseError: for a part that is none, or data or a folder that can't be used.
+    """
+    if not 0 <= part < PARTS:
+        raise RankPoseError(f"part: expected 0 to {PARTS - 1}, received {part}")
+    folder = files.new_folder("folder", folder)
+    rows = {"own": [], "test": [], "clean": []}
+    for number, record in enumerate(_held_out(data, validation_identities)):
+        for view in _views(record):
+            if number % PARTS == part:
+                rows["test"].append(_poor(view))
+                rows["clean"].append(view)
+            else:
+                rows["own"].append(_poor(view))
+    for name, views in rows.items():
+        _write_table(folder / name, views)
+    return {f"{name}/faces.csv": len(views) for name, views in rows.items()}
+
+
+def _held_out(data, count):
+    """Parsed records of the held-out identities, in the order of the shards."""
+    threshold = pairs.held_out_threshold(records.read_identity_table(data), count)
+    return pairs.held_out_records(data, threshold).map(records.parse_identity)
+
+
+def _views(record):
+    """Usable views of an identity: name, identity, content (bytes), box, pose (degrees)."""
+    names, images, boxes, poses = (
+        record[key].numpy() for key in ("names", "images", "boxes", "poses")
+    )
+    usable = records.within_limit(record["poses"]).numpy()
+    for index in np.flatnonzero(usable):
+        yield {
+            "name": pathlib.PurePath(names[index].decode()).name,
+            "identity": record["identity"].numpy().decode(),
+            "content": images[index],
+            "box": boxes[index],
+            "pose": np.degrees(poses[index]),
+        }
+
+
+def _poor(view):
+    """The view as the poor camera sees it, its box with it."""
+    left, top, right, bottom = view["box"]
+    image = pictures.read(view["content"])
+    height, width = image.shape[:2]
+    scale = _CROP_PIXELS / (1.4 * max(right - left, bottom - top))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    dark = darkened(small[np.newaxis].astype(np.float32), _LIGHT)[0].astype(np.uint8)
+    box = view["box"] * np.array([size[0] / width, size[1] / height] * 2)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    content = cv2.imencode(".jpg", dark[..., ::-1], quality)[1].tobytes()
+    return {**view, "content": content, "box": box}
+
+
+def _write_table(folder, views):
+    folder.mkdir(parents=True)
+    with open(folder / "faces.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(_COLUMNS)
+        for view in views:
+            numbers = (f"{value:.3f}" for value in (*view["pose"], *view["box"]))
+            writer.writerow((view["name"], view["identity"], *numbers))
+            (folder / view["name"]).write_bytes(view["content"])

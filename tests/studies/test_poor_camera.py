@@ -1,0 +1,55 @@
+"""Held-out pictures as a poor camera takes them: whose they are, and where the face is in them."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import pairs, records
+from rankpose_tf.studies import poor_camera
+
+EDGES = ("left", "top", "right", "bottom")
+
+
+def rows_of(folder):
+    with open(folder / "faces.csv", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_no_identity_was_trained_on_or_is_in_two_tables(prepared, table, tmp_path):
+    counts = poor_camera.write(prepared, tmp_path / "poor", part=1, validation_identities=8)
+    tables = {name: rows_of(tmp_path / "poor" / name) for name in ("own", "test", "clean")}
+    assert [len(rows) for rows in tables.values()] == list(counts.values()) == [24, 8, 8]
+    own, test, clean = ({row["identity"] for row in rows} for rows in tables.values())
+    threshold = pairs.held_out_threshold(table, 8)
+    held_out = pairs.held_out_records(prepared, threshold).map(records.parse_identity)
+    assert own | test == {record["identity"].numpy().decode() for record in held_out}
+    assert not own & test and test == clean
+
+
+def test_the_poor_picture_is_dark_and_small_and_its_box_follows(prepared, tmp_path):
+    poor_camera.write(prepared, tmp_path / "poor", validation_identities=8)
+    poor, clean = (rows_of(tmp_path / "poor" / name) for name in ("test", "clean"))
+    for one, other in zip(poor, clean, strict=True):
+        assert one["image"] == other["image"] and one["yaw"] == other["yaw"]
+        small, large = (
+            cv2.imread(str(tmp_path / "poor" / name / one["image"])) for name in ("test", "clean")
+        )
+        assert small.mean() < large.mean() / 3
+        shares = [
+            np.array([float(row[edge]) for edge in EDGES]) / (2 * image.shape[1::-1])
+            for row, image in ((one, small), (other, large))
+        ]
+        np.testing.assert_allclose(*shares, atol=1e-3)
+        sides = [float(one["right"]) - float(one["left"]), float(one["bottom"]) - float(one["top"])]
+        assert max(sides) == pytest.approx(28 / 1.4, rel=0.1)
+
+
+def test_a_part_that_is_none_and_a_folder_in_use_are_refused(prepared, tmp_path):
+    with pytest.raises(RankPoseError, match="part: expected 0 to 3, received 4"):
+        poor_camera.write(prepared, tmp_path / "poor", part=4)
+    (tmp_path / "thesis.tex").write_text("all of it")
+    with pytest.raises(RankPoseError, match="is not empty"):
+        poor_camera.write(prepared, tmp_path)
