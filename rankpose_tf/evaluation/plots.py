@@ -16,6 +16,7 @@ _CROP = 160
 _COLUMNS = 4
 _GROUPS = ("best", "middle", "worst")
 _SHOWN = 2 * _COLUMNS * len(_GROUPS)
+_WORST = 32
 _LARGEST_ERROR = 30
 _BIN_DEGREES = 15
 _FEW_PICTURES = 10
@@ -29,7 +30,7 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 
 
 def write_plots(folder, result, poses, views):
-    """Writes grid.png, error_by_angle.png and cumulative_error.png, each under its protocol.
+    """Writes grid, worst, error_by_angle and cumulative_error (.png), each under its protocol.
 
     Args:
       folder: existing folder.
@@ -42,11 +43,13 @@ def write_plots(folder, result, poses, views):
       RankPoseError: if matplotlib is not installed, or a file can't be written.
     """
     errors = absolute_errors(poses["true"], poses["predicted"])
-    chosen = spread(errors[:, 3], _SHOWN)
-    pictures = pictures_at(views(_CROP), chosen)
+    chosen, worst = spread(errors[:, 3], _SHOWN), np.argsort(-errors[:, 3], kind="stable")[:_WORST]
+    pictures = pictures_at(views(_CROP), np.concatenate([chosen, worst]))
+    pictures, of_worst = pictures[: len(chosen)], pictures[len(chosen) :]
     groups = _GROUPS if len(errors) > _SHOWN else ()
     figures = {
         "grid": grid(pictures, poses["true"][chosen], poses["predicted"][chosen], groups),
+        "worst": grid(of_worst, poses["true"][worst], poses["predicted"][worst]),
         "error_by_angle": error_by_angle(poses["true"], errors),
         "cumulative_error": cumulative_error({result["model"]: errors}),
     }

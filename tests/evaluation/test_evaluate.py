@@ -349,7 +349,7 @@ def test_command_with_plots_leaves_pictures_beside_the_result(data, workdir, tmp
     out = tmp_path / "result"
     done = run_door("evaluate", f"--model={workdir}", f"--data={data}", f"--out={out}", "--plots")
     assert done.returncode == 0, done.stderr
-    pictures = ["cumulative_error.png", "error_by_angle.png", "grid.png"]
+    pictures = ["cumulative_error.png", "error_by_angle.png", "grid.png", "worst.png"]
     assert _contents(out) == sorted([*pictures, "evaluation.json", "predictions.csv"])
     assert all(cv2.imread(str(out / name)) is not None for name in pictures)
 

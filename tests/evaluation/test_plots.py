@@ -116,7 +116,7 @@ def test_pictures_of_a_stream_come_in_the_order_asked_for():
 
 def test_evaluate_writes_the_figures_beside_its_results(small_model, prepared, tmp_path):
     evaluation.evaluate(model=small_model, data=prepared, out=tmp_path / "out", plots=True)
-    names = ("cumulative_error.png", "error_by_angle.png", "grid.png")
+    names = ("cumulative_error.png", "error_by_angle.png", "grid.png", "worst.png")
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(names)
     for name in names:
         picture = cv2.imread(str(tmp_path / "out" / name))
