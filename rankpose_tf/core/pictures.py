@@ -23,10 +23,12 @@ import math
 import os
 import pathlib
 import re
+import urllib.parse
+import urllib.request
 
 import numpy as np
 
-from rankpose_tf.core import heic
+from rankpose_tf.core import advice, heic
 from rankpose_tf.core.errors import RankPoseError
 
 MAX_PIXELS = 100_000_000
@@ -39,6 +41,11 @@ _GREY_BITS = (8, 10, 12, 14, 16)
 _PLAIN_MODES = ("RGB", "L", "P", "1")
 _ORIENTATION = 0x0112
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|data):", re.IGNORECASE)
+
+# Letters of a path in Linux, and those that a message has of a longer text.
+_LONGEST_PATH, _LONG = 4096, 80
+# Bytes that tell what a file is.
+_HEAD = 512
 
 # Why a picture can't be read, in words that all such files share.
 BROKEN = "broken picture"
@@ -73,7 +80,7 @@ def read(source, max_pixels=MAX_PIXELS):
     """Reads a picture file.
 
     Args:
-      source: path, or the file's content as bytes.
+      source: path or file: URL, the file's content as bytes, or a file that is open for bytes.
       max_pixels: nothing larger is decoded.
 
     Returns:
@@ -82,18 +89,17 @@ def read(source, max_pixels=MAX_PIXELS):
     Raises:
       PictureError: if it can't be read; `reason` says why.
     """
+    if hasattr(source, "read"):
+        where, source = type(source).__name__, source.read()
+        if not isinstance(source, bytes):
+            raise PictureError(where, "gives no bytes; open the file with 'rb', or pass its path")
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(io.BytesIO(source), f"{len(source)} bytes", max_pixels)
-    if _ADDRESS.match(str(source)):
-        reason = "is an address, and nothing is fetched; download it, and pass the file"
-        raise PictureError(source, reason)
-    path = pathlib.Path(source)
-    if str(source).startswith("~") and not path.exists():
-        path = path.expanduser()
+    path = _path(source)
     try:
-        # A pipe or a device would be waited for, perhaps for ever.
         if path.is_symlink() and not path.exists():
             raise PictureError(path, "is a link to nothing")
+        # A pipe or a device would be waited for, perhaps for ever.
         if path.exists() and not path.is_file():
             raise PictureError(path, "is a folder" if path.is_dir() else "is no regular file")
         with open(path, "rb") as stream:
@@ -105,16 +111,34 @@ def read(source, max_pixels=MAX_PIXELS):
         raise PictureError(path, f"can't be opened: {reason}") from error
 
 
+def _path(source):
+    """`pathlib.Path` of the text of a path or of a file: URL; PictureError where it is neither."""
+    text = os.fsdecode(source)
+    if not text:
+        raise PictureError("''", "is no path")
+    if _ADDRESS.match(text):
+        reason = "is an address, and nothing is fetched; download it, and pass the file"
+        raise PictureError(text[:_LONG], reason)
+    if len(text) > _LONGEST_PATH:
+        reason = f"is a text of {len(text)} letters, no path; of base64 pass base64.b64decode(text)"
+        raise PictureError(f"{text[:_LONG]}...", reason)
+    if text.lower().startswith("file:"):
+        text = urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
+    path = pathlib.Path(text)
+    return path.expanduser() if text.startswith("~") and not path.exists() else path
+
+
 def is_file(image):
-    """Whether it is what `read` takes: a path, or a file's content."""
-    return isinstance(image, str | os.PathLike | bytes | bytearray | memoryview)
+    """Whether it is what `read` takes: a path, a file's content, or an open file."""
+    known = isinstance(image, str | os.PathLike | bytes | bytearray | memoryview)
+    return known or hasattr(image, "read")
 
 
 def to_array(image, argument):
     """A picture of any kind that the package takes.
 
     Args:
-      image: path or content of a file, a picture of Pillow's, or an array as for `checked`.
+      image: what `read` takes, a picture of Pillow's, or an array as for `checked`.
       argument: the name under which the caller received it.
 
     Returns:
@@ -191,27 +215,9 @@ def checked(image, argument):
     if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or array.dtype != np.uint8:
         raise RankPoseError(
             f"{argument}: expected RGB of shape (H, W, 3) and type uint8, received {array.shape} "
-            f"{array.dtype}; {_advice(array)}"
+            f"{array.dtype}; {advice.of_array(image, array)}"
         )
     return array
-
-
-def _advice(array):
-    """What to do about an array that is no picture."""
-    if array.dtype == object:
-        return "pass an array or the path of a file"
-    if array.ndim == 2:
-        return "of a grey picture make np.stack([image] * 3, axis=-1)"
-    if array.ndim == 3 and array.shape[2] == 1:
-        return "of a grey picture make np.repeat(image, 3, axis=2)"
-    if array.ndim == 3 and array.shape[2] == 4:
-        return "leave the fourth channel (transparency) away: image[..., :3]"
-    if array.ndim == 3 and array.shape[2] == 3 and array.dtype != np.uint8:
-        return (
-            "round values of 0..255 with np.rint(image).astype(np.uint8), and multiply values of "
-            "0..1 by 255 before"
-        )
-    return "several pictures of one size are (B, H, W, 3), of many sizes a list"
 
 
 def _read(stream, where, max_pixels):
@@ -225,12 +231,16 @@ def _read(stream, where, max_pixels):
     except RankPoseError as error:
         raise PictureError(where, str(error), NO_HEIC) from error
     except UnidentifiedImageError as error:
-        known = f"is empty or no {_NAMES} picture, or its header is damaged"
-        raise PictureError(where, known) from error
+        stream.seek(0)
+        known = advice.of_file(stream.read(_HEAD))
+        unknown = f"is no {_NAMES} picture, or its header is damaged"
+        raise PictureError(where, known or unknown) from error
     except Image.DecompressionBombError as error:
         raise PictureError(where, f"is too large: {_sentence(error)}", TOO_LARGE) from error
     except Exception as error:  # Decoders report damage by many types.
         raise PictureError(where, f"is damaged: {_sentence(error)}") from error
+    if told := advice.of_raw(image):
+        raise PictureError(where, told)
     width, height = image.size
     if width * height > max_pixels:
         reason = f"has {width} x {height} pixels, more than the limit of {max_pixels}"

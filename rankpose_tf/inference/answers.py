@@ -3,6 +3,7 @@
     (N, 4)                       boxes: left, top, right, bottom, pixels
     (N, 5)                       boxes and scores
     [(box, score), ...]
+    (boxes, scores)              (N, 4) and (N,)
     [Detection, ...]             of this package, with the turn of rolled faces
     [{"box": [left, top, width, height], "confidence": ..., "keypoints": {...}}, ...]
 
@@ -10,11 +11,16 @@ The last is what `MTCNN().detect_faces` gives; its boxes are made landmark boxes
 MTCNN where the five keypoints are there, and its faces turned upright.
 """
 
+import reprlib
+
 import numpy as np
+from absl import logging
 
 from rankpose_tf.core import boxes
 from rankpose_tf.core.errors import RankPoseError
 
+# How often a run tells of boxes that are inside out.
+_TOLD = 3
 _KEYS = {"box", "confidence", "keypoints"}
 
 
@@ -34,11 +40,12 @@ def read(found, picture):
       RankPoseError: for anything else, boxes that are not finite or in shares of the picture too.
     """
     try:
-        faces = [_face(face) for face in found]
+        faces = [_face(face) for face in _with_scores(found)]
     except (TypeError, ValueError, KeyError, IndexError) as error:
         raise RankPoseError(
             "detector: expected boxes (N, 4), boxes and scores (N, 5), pairs of box and score, or "
-            f"dicts with {', '.join(sorted(_KEYS))} as MTCNN gives them, received {found!r}"
+            f"dicts with {', '.join(sorted(_KEYS))} as MTCNN gives them, received "
+            f"{reprlib.repr(found)}"
         ) from error
     for face in faces:
         if not np.all(np.isfinite(face.box)):
@@ -46,6 +53,7 @@ def read(found, picture):
                 f"detector: box: expected finite left, top, right, bottom, received "
                 f"{face.box.tolist()}"
             )
+    _tell_inside_out(faces)
     faces = [face for face in faces if _has_extent(face.box)]
     if faces and boxes.in_shares(np.stack([face.box for face in faces])):
         raise RankPoseError(
@@ -54,6 +62,25 @@ def read(found, picture):
         )
     height, width = picture.shape[:2]
     return [face for face in faces if not boxes.is_outside(face.box, width, height)]
+
+
+def _with_scores(found):
+    """Rows of box and score where they are told side by side."""
+    if isinstance(found, tuple) and len(found) == 2 and np.ndim(found[0]) == 2:
+        return list(zip(*found, strict=True))
+    return found
+
+
+def _tell_inside_out(faces):
+    """A detector that answers left, top, width, height has such boxes, and wrong ones besides."""
+    wrong = [face.box.tolist() for face in faces if np.any(face.box[2:] < face.box[:2])]
+    if wrong:
+        logging.log_first_n(
+            logging.WARNING,
+            "detector: %d of %d boxes end before they begin and are left out, the first is %s; "
+            "expected left, top, right, bottom, not width and height",
+            *(_TOLD, len(wrong), len(faces), wrong[0]),
+        )
 
 
 def _has_extent(box):

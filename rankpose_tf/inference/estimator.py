@@ -9,6 +9,9 @@ tolerance of their export. `loading.load` makes estimators.
 """
 
 import itertools
+import math
+import numbers
+import reprlib
 from typing import NamedTuple
 
 import numpy as np
@@ -43,10 +46,10 @@ class PoseEstimator:
     """A model that predicts the poses of faces. Made by `load`.
 
     A picture is RGB: a (H, W, 3) uint8 array, a picture of Pillow's, or the path or content of a
-    file, read by `pictures.read`. Without a box it has to be a face crop, a square of about 1.4
-    times the longer side of the box around the 68 landmarks; one that is not square is fitted
-    whole, black beside it. With a box, left, top, right, bottom in pixels around the landmarks, the
-    crop is made of the scene as in training, black outside it.
+    file or an open file, read by `pictures.read`. Without a box it has to be a face crop, a square
+    of about 1.4 times the longer side of the box around the 68 landmarks; one that is not square is
+    fitted whole, black beside it. With a box, left, top, right, bottom in pixels around the
+    landmarks, the crop is made of the scene as in training, black outside it.
 
     Calls from several threads run side by side. An estimator may be pickled and copied. One on
     LiteRT works in a forked process too; TensorFlow can't, and there the call is refused.
@@ -92,6 +95,8 @@ class PoseEstimator:
             read.
         """
         faces = _boxes(box, on_error)
+        if _is_column(image):
+            image = list(image)
         if not _is_one(image):
             _require_as_many(image, faces)
             each = itertools.repeat(None) if faces is None else faces
@@ -124,6 +129,13 @@ class PoseEstimator:
           RankPoseError: for another `image`, a detector that answers otherwise, or where the
             default detector's package is not installed.
         """
+        if not _is_one(image):
+            raise RankPoseError("image: expected one picture, received several; call it for each")
+        if not (detector is None or callable(detector)):
+            raise RankPoseError(
+                "detector: expected a function from a picture to boxes, such as "
+                f"MTCNN().detect_faces or detection.mtcnn(), received {reprlib.repr(detector)}"
+            )
         picture = pictures.to_array(image, "image")
         if detector is None:
             detector = self._default_detector()
@@ -150,6 +162,8 @@ class PoseEstimator:
         Raises:
           RankPoseError: as for `predict`.
         """
+        if not (isinstance(turn, numbers.Real) and math.isfinite(turn)):
+            raise RankPoseError(f"turn: expected degrees, received {turn!r}")
         box = None if box is None else boxes.read(box)
         if box is not None and box.ndim != 1:
             raise RankPoseError(f"box: expected shape (4,), received {box.shape}")
@@ -218,6 +232,12 @@ class PoseEstimator:
 def _is_one(image):
     """Whether `image` is one picture rather than several."""
     return pictures.is_file(image) or not (isinstance(image, list | tuple) or np.ndim(image) == 4)
+
+
+def _is_column(image):
+    """Whether `image` is an array, or a column of a table, of paths or of pictures."""
+    dtype = getattr(image, "dtype", None)
+    return dtype is not None and np.ndim(image) == 1 and getattr(dtype, "kind", "O") in "OUS"
 
 
 def _boxes(box, on_error):

@@ -51,7 +51,7 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     if threads is not None and not (whole and threads >= 1):
         raise RankPoseError(f"threads: expected a whole number from 1, received {threads!r}")
     threads = None if threads is None else int(threads)
-    if not (model is None or isinstance(model, str | os.PathLike)):
+    if not (model is None or isinstance(model, str | os.PathLike)) or model == "":
         raise RankPoseError(f"model: expected a name or a path, received {model!r}")
     _check("precision", precision, PRECISIONS)
     _check("runtime", runtime, RUNTIMES)

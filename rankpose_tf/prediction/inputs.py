@@ -69,10 +69,11 @@ def expand(inputs, listing=None):
 
 
 def _sources(text, listing):
+    if not text:
+        return _nothing("an empty path names no file")
     path = pathlib.Path(text)
     if text == "-":
-        lines = (line.rstrip("\r\n") for line in listing or sys.stdin)
-        sources = [_file(line) for line in lines if line]
+        sources = [_file(name) for name in _listed(listing or sys.stdin)]
         return sources or _nothing("no line on standard input")
     if path.is_dir():
         return _folder(path) or _nothing(f"folder {text!r} holds no picture and no video")
@@ -86,6 +87,14 @@ def _sources(text, listing):
         _tell_passed_over(text, set(names) - set(known))
         return [_file(name) for name in known] or _nothing(f"{text!r} matches no file")
     return _nothing(f"there is no {text!r}")
+
+
+def _listed(stream):
+    """Names, one a line; those of `find -print0`, and a mark before the first, are taken too."""
+    for line in stream:
+        for name in line.rstrip("\r\n").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\0"):
+            if name:
+                yield name
 
 
 def _nothing(what):

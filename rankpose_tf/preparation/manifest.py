@@ -68,6 +68,8 @@ def list_identities(source, names, options):
     table = _only_table(source, names)
     columns, rows = _parse(source, table)
     boxes = _checked_columns(table, columns)
+    if not rows:
+        raise RankPoseError(f"source: the table {table!r} has a header and no rows")
     own = "identity" not in columns
     identities, skipped, seen, largest = {}, [], set(), 0.0
     for number, row in rows:

@@ -25,6 +25,8 @@ _NOT_READ = {
     ),
     (".rar",): f"a RAR archive, which is not read; {_UNPACK}",
     (".7z",): f"a 7-Zip archive, which is not read; {_UNPACK}",
+    (".gz", ".bz2", ".xz", ".zst"): "a compressed file; unpack it, and pass what was in it",
+    (".txt", ".dat"): f"a text of no known form, {_EXPORT}",
     (".xlsx", ".xls", ".ods", ".parquet"): f"a table of another program, {_EXPORT}",
     (".json",): f"a JSON file, {_EXPORT} (.jsonl: one object a line)",
 }

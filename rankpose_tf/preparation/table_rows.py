@@ -1,22 +1,28 @@
 """Rows of a table as people's programs write them.
 
     .csv, .tsv   commas, semicolons, tabs or bars between the cells, whichever the header shows;
-                 a first line `sep=;` as Excel has it; UTF-8, or UTF-16 with its mark
+                 a first line `sep=;` as Excel has it; empty lines and lines of # before the header
     .jsonl       a JSON object a line
 
-Names of columns count without capitals and outer spaces. A number may have a comma as its decimal
-sign, if no number of its row has a point.
+Both are UTF-8, or UTF-16. Names of columns count without capitals and outer spaces. A number may
+have a comma as its decimal sign, if no number of its row has a point; a printed minus, and a degree
+sign behind it.
 """
 
 import codecs
 import csv
 import io
 import json
+import re
 from typing import NamedTuple
 
 from rankpose_tf.preparation import views
 
 _SEPARATORS = ",;\t|"
+# How a zip begins, and with it a workbook of Excel.
+_ZIP = b"PK\x03\x04"
+# Bytes by which the encoding is guessed.
+_HEAD = 200
 
 
 class Table(NamedTuple):
@@ -44,24 +50,40 @@ def parse(name, content):
     Raises:
       ValueError: says what is wrong with the text.
     """
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    if content.startswith(_ZIP):
+        raise ValueError("it is a workbook or a zip, whatever its name says; save it as CSV")
+    text = content.decode(_encoding(content))
     return _json_rows(text) if name.lower().endswith(".jsonl") else _cell_rows(text)
 
 
+def _encoding(content):
+    """UTF-16 by its mark, or by the zeros in it; else UTF-8."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = content[:_HEAD]
+    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if zeros and 2 * zeros.count(0) > len(zeros):
+            return encoding
+    return "utf-8-sig"
+
+
 def _cell_rows(text):
-    first, end, rest = text.partition("\n")
+    lead = re.match(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\r|\n))*", text).group()
+    first, _, rest = text[len(lead) :].partition("\n")
     told = first.strip().strip('"')
-    skipped = int(told[:4].lower() == "sep=" and len(told) == 5)
-    header = rest.partition("\n")[0] if skipped else first
-    separator = told[4] if skipped else max(_SEPARATORS, key=header.count)
-    stream = io.StringIO(rest if skipped else text, newline="")
+    named = told[:4].lower() == "sep=" and len(told) == 5
+    skipped = named + len(lead.splitlines())
+    header = rest.partition("\n")[0] if named else first
+    separator = told[4] if named else max(_SEPARATORS, key=header.count)
+    stream = io.StringIO(rest if named else text[len(lead) :], newline="")
     reader = csv.reader(stream, delimiter=separator, skipinitialspace=separator != "\t")
     try:
         columns = tuple(cell.strip().lower() for cell in next(reader, ()))
         rows = [(reader.line_num + skipped, _row(columns, cells)) for cells in reader if cells]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num + skipped}: {error}") from error
+    if sum(map(_is_number, columns)) > 2:
+        raise ValueError("its first line holds numbers, not the names of its columns")
     for column in columns:
         if column and columns.count(column) > 1:
             raise ValueError(f"two columns are called {column}")
@@ -87,8 +109,18 @@ def _json_rows(text):
         if isinstance(row, dict):
             row = {key.strip().lower(): value for key, value in row.items()}
         rows.append((number, row if isinstance(row, dict) else None))
+    if rows and not any(row for _, row in rows):
+        raise ValueError('no line of it is a JSON object, such as {"image": "a.jpg", "yaw": 1}')
     columns = dict.fromkeys(name for _, row in rows for name in row or ())
     return Table(tuple(columns), rows)
+
+
+def _is_number(cell):
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def text(row, column):
@@ -104,6 +136,7 @@ def numbers(cells, reason):
       cells: texts.
       reason: of the `views.SkippedView` where one is no number, or both decimal signs occur.
     """
+    cells = [cell.replace("\N{MINUS SIGN}", "-").removesuffix("\N{DEGREE SIGN}") for cell in cells]
     if any("," in cell for cell in cells) and not any("." in cell for cell in cells):
         cells = [cell.replace(",", ".") for cell in cells]
     try:

@@ -8,8 +8,11 @@ import concurrent.futures
 import dataclasses
 import itertools
 import math
+import numbers
+import os
 import pathlib
 import random
+import reprlib
 import time
 
 import numpy as np
@@ -49,11 +52,11 @@ class Client:
     ):
         if not isinstance(address, str):
             raise RankPoseError(f"address: expected text such as HOST:PORT, received {address!r}")
-        for name, value in (("max_pictures", max_pictures), ("concurrency", concurrency)):
-            if value < 1:
-                raise RankPoseError(f"{name}: expected at least 1, received {value}")
-        if retries < 0:
-            raise RankPoseError(f"retries: expected 0 or more, received {retries}")
+        if not (isinstance(model, str) and model):
+            raise RankPoseError(f"model: expected the servable's name, received {model!r}")
+        _require_whole("max_pictures", max_pictures, 1)
+        _require_whole("concurrency", concurrency, 1)
+        _require_whole("retries", retries, 0)
         self.address = address
         self.model = model
         self.deadline = _checked_deadline(deadline)
@@ -91,7 +94,7 @@ class Client:
         Raises:
           ServingError, RankPoseError: as `predict`.
         """
-        images, boxes = list(images), np.asarray(boxes, np.float32)
+        images, boxes = list(_pictures(images)), _numbers(boxes)
         if boxes.shape != (len(images), 4):
             raise RankPoseError(
                 f"boxes: expected ({len(images)}, 4), one box a picture, received {boxes.shape}"
@@ -111,7 +114,13 @@ class Client:
         Raises:
           ServingError, RankPoseError: as `predict`.
         """
-        arrays = np.asarray(arrays)
+        try:
+            arrays = np.asarray(arrays)
+        except ValueError as error:
+            raise RankPoseError(
+                "arrays: expected pictures of one size, received several; send encoded ones, or "
+                "call predict_arrays for each size"
+            ) from error
         if arrays.ndim != 4 or arrays.shape[3] != 3 or arrays.dtype != np.uint8:
             raise RankPoseError(
                 f"arrays: expected (N, H, W, 3) uint8 RGB, received {arrays.shape} {arrays.dtype}"
@@ -137,8 +146,7 @@ class Client:
         Raises:
           ServingError, RankPoseError: as `predict`, when the failed picture's turn comes.
         """
-        if isinstance(images, (bytes, str, pathlib.Path)):
-            raise RankPoseError("images: expected a list, received one picture; pass [image]")
+        images = _pictures(images)
         if boxes is None:
             parts = _parts(images, self.max_pictures)
             requests = ({"image_bytes": list(map(_content, part))} for part in parts)
@@ -232,7 +240,35 @@ class Client:
         raise NotImplementedError
 
 
+def _pictures(images):
+    """`images` if it is several; RankPoseError for one, or what can't be gone through."""
+    if isinstance(images, bytes | bytearray | memoryview | str | os.PathLike):
+        raise RankPoseError("images: expected a list, received one picture; pass [image]")
+    if not hasattr(images, "__iter__") or hasattr(images, "read"):
+        raise RankPoseError(
+            f"images: expected a list of bytes or paths, received {type(images).__name__}"
+        )
+    return images
+
+
+def _numbers(boxes):
+    try:
+        return np.asarray(boxes, np.float32)
+    except (TypeError, ValueError) as error:
+        raise RankPoseError(
+            f"boxes: expected (N, 4) numbers, received {reprlib.repr(boxes)}"
+        ) from error
+
+
+def _require_whole(name, value, least):
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise RankPoseError(f"{name}: expected a whole number from {least}, received {value!r}")
+
+
 def _checked_deadline(seconds):
+    if not isinstance(seconds, numbers.Real):
+        raise RankPoseError(f"deadline: expected seconds, received {seconds!r}")
     if not 0 < seconds < math.inf:
         raise RankPoseError(f"deadline: expected seconds above 0, received {seconds}")
     return seconds
@@ -243,7 +279,7 @@ def _content(image):
     if isinstance(image, (bytes, bytearray, memoryview)):
         return bytes(image)
     try:
-        return pathlib.Path(image).read_bytes()
+        return pathlib.Path(image).expanduser().read_bytes()
     except TypeError as error:
         raise RankPoseError(
             f"images: expected bytes or a path, received {type(image).__name__}; decoded pictures "

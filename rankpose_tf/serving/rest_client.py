@@ -50,8 +50,13 @@ class RestClient(Client):
             self._connection, self._server = kinds[url.scheme], (url.hostname, url.port)
         except (KeyError, ValueError) as error:
             raise _no_address(address) from error
-        if not url.hostname or any(map(str.isspace, address)):
+        if not url.hostname or url.username or url.query or any(map(str.isspace, address)):
             raise _no_address(address)
+        if "/v1/" in f"{url.path}/":
+            raise RankPoseError(
+                f"address: expected what stands before /v1, received {address!r}; the model's name "
+                "is the argument model"
+            )
         self._path = f"{url.path.rstrip('/')}/v1/models/{urllib.parse.quote(self.model)}"
 
     def _call(self, path, body, seconds):

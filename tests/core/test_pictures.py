@@ -1,5 +1,6 @@
 """Reading picture files: what comes out of each kind, and which are refused with which reason."""
 
+import base64
 import io
 import os
 import struct
@@ -8,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image, TiffImagePlugin, features
 
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
@@ -182,10 +183,73 @@ def test_a_file_that_is_cut_short_is_refused(kind, share):
     assert "damaged" in error.value.reason
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x00" * 500, b"%!PS-Adobe-3.0 EPSF"])
+@pytest.mark.parametrize("content", [b"not a picture", b"\x00" * 500, b"%!PS-Adobe-3.0 EPSF"])
 def test_what_is_no_picture_is_refused(content):
     with pytest.raises(pictures.PictureError, match="no JPEG, PNG"):
         pictures.read(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty"),
+        (b"%PDF-1.4 ...", "is a PDF"),
+        (b"PK\x03\x04" + bytes(99), "is a zip; unpack it"),
+        (b"8BPS\0\1" + bytes(99), "Photoshop"),
+        (b"\x93NUMPY\1\0", r"np\.load\(path\)"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "Git LFS"),
+        (b"\r\n<!DOCTYPE html>\n<html>", "is a web page"),
+        (b"<HTML><body>404", "is a web page"),
+        (b'\xef\xbb\xbf<?xml version="1.0"?>\n<svg xmlns="x"/>', "SVG"),
+        (b"\xff\x0a" + bytes(99), "JPEG XL"),
+    ],
+)
+def test_what_people_take_for_a_picture_is_called_what_it_is(content, told):
+    with pytest.raises(pictures.PictureError, match=told) as error:
+        pictures.read(content)
+    assert error.value.kind == pictures.BROKEN
+
+
+@pytest.mark.parametrize("tags", [{254: 1}, {50706: b"\1\4\0\0"}])
+def test_the_preview_in_a_raw_file_is_not_taken_for_its_picture(colours, tags):
+    information = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        information[tag] = value
+        information.tagtype[tag] = 4 if tag == 254 else 1
+    with pytest.raises(pictures.PictureError, match="raw file of a camera"):
+        pictures.read(encoded(colours, "TIFF", tiffinfo=information))
+    information = TiffImagePlugin.ImageFileDirectory_v2()
+    information[254] = 2  # A page of several.
+    content = encoded(colours, "TIFF", tiffinfo=information)
+    np.testing.assert_array_equal(pictures.read(content), colours)
+
+
+def test_open_files_are_read(colours, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded(colours))
+    with open(path, "rb") as stream:
+        np.testing.assert_array_equal(pictures.read(stream), colours)
+        with pytest.raises(pictures.PictureError, match="is empty"):
+            pictures.read(stream)  # It was read to its end.
+    np.testing.assert_array_equal(pictures.to_array(io.BytesIO(encoded(colours)), "x"), colours)
+    with pytest.raises(pictures.PictureError, match="StringIO: gives no bytes; open .* 'rb'"):
+        pictures.read(io.StringIO("text"))
+
+
+def test_the_url_of_a_file_is_its_path(colours, tmp_path):
+    path = tmp_path / "a face.png"
+    path.write_bytes(encoded(colours))
+    assert path.as_uri().startswith("file:///") and "%20" in path.as_uri()
+    np.testing.assert_array_equal(pictures.read(path.as_uri()), colours)
+
+
+def test_base64_is_no_path(colours):
+    text = base64.b64encode(encoded(np.random.default_rng(0).integers(0, 256, (50, 60, 3), "u1")))
+    with pytest.raises(pictures.PictureError, match=r"no path; of base64 pass base64") as error:
+        pictures.read(text.decode())
+    assert len(str(error.value)) < 250
+    with pytest.raises(pictures.PictureError, match="'': is no path"):
+        pictures.read("")
 
 
 def test_values_without_a_known_white_are_refused():

@@ -1,5 +1,7 @@
 """Everything that detectors answer."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,25 @@ def test_boxes_in_shares_of_the_picture_are_told_what_to_do():
         read(shares)
     with pytest.raises(RankPoseError, match="shares of the picture"):
         read([{"box": [0.1, 0.1, 0.3, 0.4], "confidence": 0.9}])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 5])
+def test_boxes_and_scores_may_come_side_by_side(count):
+    found = read((np.tile(BOX, (count, 1)), np.linspace(0.9, 0.5, count)))
+    assert [face.score for face in found] == list(np.linspace(0.9, 0.5, count))
+    for face in found:
+        np.testing.assert_array_equal(face.box, BOX)
+
+
+def test_boxes_of_width_and_height_are_told(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    monkeypatch.setattr(answers, "_TOLD", 10**9)  # Other tests had some of the first few.
+    assert len(read([(80, 50, 30, 30), (10, 20, 30, 30)])) == 1
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "1 of 2 boxes end before they begin" in told and "not width and height" in told
+
+
+def test_what_a_detector_answered_is_told_in_short():
+    with pytest.raises(RankPoseError) as error:
+        read([{"facial_area": list(range(10_000))}])
+    assert len(str(error.value)) < 400

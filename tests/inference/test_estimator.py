@@ -165,7 +165,12 @@ def test_crops_made_elsewhere_are_judged_alike(judge):
         (np.zeros((2, 9, 9, 3)), r"\[0\]: expected RGB .* float64"),
         (np.zeros((1, 2, 9, 9, 3), np.uint8), "several pictures of one size"),
         (np.uint8(3), r"received \(\) uint8"),
-        (None, "object; pass an array or the path of a file"),
+        (None, "object; cv2.imread gives None"),
+        ({"image": 1}, "object; pass an array or the path of a file, or of several a list"),
+        ((part for part in "ab"), "or of several a list"),
+        (np.zeros((3, 9, 12), np.uint8), r"np.moveaxis\(image, 0, -1\)"),
+        (np.zeros((9, 9), np.uint16), "make 0..255 in uint8, then np.stack"),
+        ([["a.png", "b.png"]], r"\[0\]: expected.*pass an array"),
         ([], "received an empty list"),
         (np.zeros((0, 9, 9, 3), np.uint8), "received an empty list"),
         ([np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), np.uint8)], r"\[1\]: expected RGB"),
@@ -210,6 +215,33 @@ def test_pictures_and_boxes_must_be_as_many(judge):
             judge.predict(images, box)
     with pytest.raises(RankPoseError, match=r"box: expected shape \(4,\), received \(2, 4\)"):
         judge.crop(images[0], [(1, 2, 9, 9)] * 2)
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_an_array_of_paths_is_a_list_of_them(judge, tmp_path, dtype):
+    paths = [str(tmp_path / f"{number}.png") for number in range(3)]
+    for number, path in enumerate(paths):
+        Image.fromarray(scene(20, 30, number)).save(path)
+    assert judge.predict(np.array(paths, dtype)) == judge.predict(paths)
+
+
+def test_an_open_file_is_one_picture(judge):
+    image = scene(20, 30)
+    assert judge.predict(io.BytesIO(png(image))) == judge.predict(image)
+
+
+def test_faces_are_looked_for_in_one_picture_by_a_function(judge):
+    with pytest.raises(RankPoseError, match="image: expected one picture, .* call it for each"):
+        judge.predict_faces([scene(20, 30)] * 2, lambda picture: BOXES)
+    for detector in ("mtcnn", object()):
+        with pytest.raises(RankPoseError, match=r"detector: expected a function .*detect_faces"):
+            judge.predict_faces(scene(20, 30), detector)
+
+
+@pytest.mark.parametrize("turn", [float("nan"), float("inf"), "5", None])
+def test_a_turn_is_degrees(judge, turn):
+    with pytest.raises(RankPoseError, match="turn: expected degrees, received"):
+        judge.crop(scene(20, 30), (1, 2, 9, 9), turn)
 
 
 @pytest.mark.parametrize("box", [(50, 5, 70, 30), (-9, -9, 0, 0), (0.2, 0.2, 0.7, 0.7)])

@@ -140,6 +140,11 @@ def test_a_list_may_name_files_that_are_not_there():
     ]
 
 
+def test_a_list_may_be_of_find_print0_or_begin_with_a_mark():
+    assert names(expand(["-"], io.StringIO("\ufeffa.jpg\nb.jpg\n"))) == ["a.jpg", "b.jpg"]
+    assert names(expand(["-"], io.StringIO("a.jpg\0b c.jpg\0"))) == ["a.jpg", "b c.jpg"]
+
+
 def test_every_path_is_taken_once_in_the_order_named(folder):
     path = f"{folder}/b.JPG"
     assert names(expand([path, str(folder), path])) == ["b.JPG", "a.png", "film.mp4", "sub/c.jpeg"]
@@ -149,6 +154,7 @@ def test_every_path_is_taken_once_in_the_order_named(folder):
     ("inputs", "said"),
     [
         ([], "pass --input=PATH"),
+        ([""], "an empty path names no file"),
         (["nowhere.jpg"], "there is no 'nowhere.jpg'"),
         (["nowhere/*.jpg"], "'nowhere/\\*.jpg' matches no file"),
         (["-"], "no line on standard input"),

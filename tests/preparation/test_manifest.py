@@ -251,3 +251,9 @@ def test_stamps_change_with_a_row_and_with_a_picture(tmp_path):
     first = stamps("a.jpg,b,0,0,0,,,,", b"1")
     assert first != stamps("a.jpg,b,0,0,1,,,,", b"1")
     assert first != stamps("a.jpg,b,0,0,0,,,,", b"22")
+
+
+def test_a_table_without_rows_is_told(tmp_path):
+    (tmp_path / "t.csv").write_text("image,identity,yaw,pitch,roll\n")
+    with pytest.raises(RankPoseError, match="'t.csv' has a header and no rows"):
+        manifest.list_identities(sources.open_source(tmp_path / "t.csv"), {"t.csv": ""}, "")

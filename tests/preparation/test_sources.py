@@ -85,6 +85,8 @@ def test_linked_folders_are_read_once_and_a_circle_ends(tmp_path):
     [
         ("x.tar.xz", "tar archive, .*unpack it"),
         ("x.TGZ", "tar archive, .*unpack it"),
+        ("x.csv.gz", "a compressed file; unpack it"),
+        ("x.TXT", "a text of no known form.*save it as one of .csv"),
         ("x.rar", "RAR archive, which is not read; unpack it"),
         ("x.7z", "7-Zip archive, which is not read; unpack it"),
         ("x.xlsx", "save it as one of .csv, .tsv, .jsonl"),

@@ -17,7 +17,12 @@ def _text(separator):
         *(_text(separator).encode() for separator in (",", ";", "\t", "|", " ; ")),
         _text(";").replace("\n", "\r\n").encode("utf-8-sig"),
         _text("\t").encode("utf-16"),
+        _text(",").encode("utf-16-le"),
+        _text(",").encode("utf-16-be"),
         b"sep=;\n" + _text(";").encode(),
+        b"\n \r\n# from a tracker, 2024\n#\n" + _text(",").encode(),
+        b"# from a tracker\nsep=;\n" + _text(";").encode(),
+        _text(",").replace("\n", "\r").encode(),
         b'\xef\xbb\xbf"sep=,"\r\n' + _text(",").replace("\n", "\r\n").encode(),
     ],
 )
@@ -34,6 +39,23 @@ def test_lines_are_numbered_as_an_editor_numbers_them():
     for head in ("", "sep=,\n"):
         table = table_rows.parse("t.csv", f"{head}image\na\n\nb\n".encode())
         assert [number for number, _ in table.rows] == [2 + bool(head), 4 + bool(head)]
+    table = table_rows.parse("t.csv", b"# one\r\n\r\nimage\r\na\r\n")
+    assert [number for number, _ in table.rows] == [4]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("t.csv", b"a.png,anna,10,-3,1,30,30\nb.png,anna,1,2,3,4,5\n", "first line holds numbers"),
+        ("t.csv", b"a.png;anna;10,5;-3,0;1,0\n", "first line holds numbers"),
+        ("t.csv", b"PK\x03\x04\x14\x00\x06\x00" + bytes(99), "a workbook or a zip"),
+        ("t.jsonl", b'[{"image": "a.png"}]', "no line of it is a JSON object"),
+        ("t.jsonl", b'{\n "image": "a.png"\n}', "no line of it is a JSON object"),
+    ],
+)
+def test_what_is_no_table_is_told(name, content, told):
+    with pytest.raises(ValueError, match=told):
+        table_rows.parse(name, content)
 
 
 def test_a_quoted_cell_may_hold_the_separator_and_a_longer_row_is_kept_apart():
@@ -50,6 +72,8 @@ def test_a_quoted_cell_may_hold_the_separator_and_a_longer_row_is_kept_apart():
     [
         (["10,5", "-3,25", "1"], [10.5, -3.25, 1.0]),
         (["10.5", "-3.25", "1e-2"], [10.5, -3.25, 0.01]),
+        (["10.5°", "\u22123.25", "\u22121°"], [10.5, -3.25, -1.0]),
+        (["10,5°", "-3", "\u22122"], [10.5, -3.0, -2.0]),
         (["10.5", "1,234"], None),
         (["1.234,5"], None),
         (["1,2,3"], None),

@@ -4,8 +4,10 @@ Most tests ask a stand-in whose yaw is the number that the "picture" spells, so 
 is known; the exported model behind the same server is in test_against_server.py.
 """
 
+import io
 import itertools
 import math
+import pathlib
 import socket
 import threading
 import time
@@ -332,3 +334,49 @@ def test_an_answer_of_another_model_is_told(connect, server, monkeypatch):
     monkeypatch.setattr(server.core.session, "run", lambda *arguments: outputs)
     with pytest.raises(ServingError, match="DATA_LOSS: expected 1 values each of yaw"):
         connect().predict([b"1"])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"deadline": "5"},
+        {"deadline": None},
+        {"deadline": float("nan")},
+        {"max_pictures": "32"},
+        {"max_pictures": 2.5},
+        {"max_pictures": 0},
+        {"concurrency": None},
+        {"concurrency": True},
+        {"retries": -1},
+        {"retries": None},
+        {"model": ""},
+        {"model": None},
+    ],
+)
+def test_settings_of_another_kind_are_named(settings):
+    (name,) = settings
+    with pytest.raises(RankPoseError, match=f"^{name}: expected .*received"):
+        RestClient("localhost:1", **settings)
+
+
+def test_numbers_of_numpy_are_settings_too():
+    assert RestClient("localhost:1", retries=np.int64(2), deadline=np.float32(3)).retries == 2
+
+
+@pytest.mark.parametrize("one", ["a.jpg", b"a", bytearray(b"a"), pathlib.Path("a.jpg")])
+def test_one_picture_is_asked_for_as_a_list(one):
+    client = RestClient("localhost:1")
+    for ask in (client.predict, lambda image: client.predict_crops(image, [[1, 2, 3, 4]])):
+        with pytest.raises(RankPoseError, match=r"images: expected a list.*pass \[image\]"):
+            ask(one)
+
+
+def test_what_can_not_be_sent_is_named():
+    client = RestClient("localhost:1")
+    for images in (None, 5, io.BytesIO(b"a")):
+        with pytest.raises(RankPoseError, match="images: expected a list of bytes or paths"):
+            client.predict(images)
+    with pytest.raises(RankPoseError, match=r"boxes: expected \(N, 4\) numbers, received \['x'\]"):
+        client.predict_crops([b"a"], ["x"])
+    with pytest.raises(RankPoseError, match="arrays: expected pictures of one size"):
+        client.predict_arrays([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)])
