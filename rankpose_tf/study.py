@@ -3,6 +3,7 @@
     rankpose study order --model=RUN --data=PREPARED
     rankpose study conditions --data=PREPARED --out=conditions.md
     rankpose study rolls --data=PREPARED --out=rolls.md
+    rankpose study doubts --data=PREPARED --out=doubts.md
     rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
     rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
     rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
@@ -10,6 +11,7 @@
 order: which held-out pairs a model puts in the wrong order, by how far apart their labels are.
 conditions: what poor light, covers, blur and small faces cost a model.
 rolls: what a roll in the plane costs, faces found and turned upright by their eyes and mouth.
+doubts: whether a model expects large errors of views that show no upright face.
 detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
 it costs (--data).
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
@@ -82,6 +84,13 @@ def _rolls():
     return rolls.table(rolls.measure(_DATA.value[0], _MODEL.value or None)), None
 
 
+def _doubts():
+    from rankpose_tf.studies import doubts
+
+    command.require({"data": "FOLDER"})
+    return doubts.table(doubts.measure(_model(), _DATA.value[0])), None
+
+
 def _detector_fit():
     from rankpose_tf.studies import detector_rule
 
@@ -113,6 +122,7 @@ _STUDIES = {
     "order": _order,
     "conditions": _conditions,
     "rolls": _rolls,
+    "doubts": _doubts,
     "detector_fit": _detector_fit,
     "protocol_costs": _protocol_costs,
 }

@@ -10,9 +10,27 @@ import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 
-ERRORS = ("yaw_error", "pitch_error", "roll_error")
+ANGLES = ("yaw", "pitch", "roll")
+ERRORS = tuple(f"{angle}_error" for angle in ANGLES)
 # Degrees, the mean of the three: a pose beyond is no answer to build on.
 DOUBTED = 20.0
+
+
+def columns(outputs):
+    """Which outputs a model's answers are made of, in their order.
+
+    Args:
+      outputs: names of the outputs that it has.
+
+    Returns:
+      Tuple: yaw, pitch, roll, and the error of each where the model tells it.
+    """
+    return (*ANGLES, *ERRORS) if set(ERRORS) <= set(outputs) else ANGLES
+
+
+def columns_of(network):
+    """The outputs of a Keras model that `saving.load_model` gave: see `columns`."""
+    return (*ANGLES, *ERRORS)[: network.output_shape[-1]]
 
 
 def numbers(error):

@@ -21,9 +21,8 @@ import numpy as np
 
 from rankpose_tf.core import expected_error
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.expected_error import ExpectedError
+from rankpose_tf.core.expected_error import ANGLES, ExpectedError
 
-ANGLES = ("yaw", "pitch", "roll")
 # The protocols of AFLW2000-3D leave out a picture with an angle beyond it.
 LIMIT_DEGREES = 99.0
 

@@ -115,12 +115,12 @@ def _identity_filter(threshold, held_out, filter_angles):
     return keep
 
 
-def usable_records(directory, threshold, held_out, filter_angles=True):
+def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
     """Yields the identities of one side of the split, for what trains on no pairs.
 
     Args:
       directory: prepared shards.
-      threshold: from `held_out_threshold`.
+      threshold: from `held_out_threshold`; None for all identities, those of one view too.
       held_out: which side.
       filter_angles: leave out views with an angle over 99 degrees.
 
@@ -128,7 +128,9 @@ def usable_records(directory, threshold, held_out, filter_angles=True):
       Dict of NumPy arrays as `records.parse_identity`, usable views alone.
     """
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
-    for record in serialized.filter(_identity_filter(threshold, held_out, filter_angles)):
+    if threshold is not None:
+        serialized = serialized.filter(_identity_filter(threshold, held_out, filter_angles))
+    for record in serialized:
         record = records.parse_identity(record)
         usable = _usable_views(record["poses"], filter_angles)
         parts = ("names", "images", "boxes", "poses")

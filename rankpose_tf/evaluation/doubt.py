@@ -74,6 +74,31 @@ def mae_of_the_rest(mean_errors, doubt):
     return (np.cumsum(surest_first) / np.arange(1, len(surest_first) + 1))[::-1]
 
 
+def sparsification(mean_errors, doubt, new_figure):
+    """MAE of what is left while the most doubted pictures are taken away, one after the other.
+
+    Args:
+      mean_errors: (N,) degrees.
+      doubt: (N,) degrees.
+      new_figure: `plots.new_figure`.
+
+    Returns:
+      matplotlib Figure: by doubt, by the errors themselves, and the MAE of all.
+    """
+    figure = new_figure(7, 4.4)
+    panel = figure.subplots()
+    share = np.arange(len(mean_errors)) / len(mean_errors)
+    panel.plot(share, mae_of_the_rest(mean_errors, doubt), color="#0072B2", label="by doubt")
+    best = mae_of_the_rest(mean_errors, mean_errors)
+    panel.plot(share, best, "--", color="#009E73", label="by error, the best there is")
+    panel.axhline(np.mean(mean_errors), color="grey", linewidth=1, label="all pictures")
+    panel.set(xlabel="share of the pictures taken away, the most doubted first", xlim=(0, 1))
+    panel.set(ylabel="MAE of the others, degrees", ylim=(0, None))
+    panel.grid(alpha=0.3)
+    panel.legend(loc="lower left")
+    return figure
+
+
 def table(figures):
     """What `summarise` returns as lines for a terminal."""
     within = ", ".join(f"{name} {figures['within'][name]:.1%}" for name in COLUMNS[:3])

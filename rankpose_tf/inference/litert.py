@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns
 from rankpose_tf.inference import sharing
 
 # In the zip archive at the end of a .tflite file.
@@ -41,15 +41,15 @@ def predictor(path, threads=None):
 def _open(content, threads):
     pool = sharing.Pool(lambda: interpreter(content, threads).get_signature_runner("predict"))
     # A damaged file is told now.
-    with pool.one():
-        pass
+    with pool.one() as run:
+        names = columns(run.get_output_details())
 
     def predict(pictures):
-        degrees = np.empty((len(pictures), len(ANGLES)), np.float32)
+        degrees = np.empty((len(pictures), len(names)), np.float32)
         with pool.one() as run:
             for row, picture in zip(degrees, pictures, strict=True):
-                angles = run(image=picture[np.newaxis])
-                row[:] = [angles[name][0] for name in ANGLES]
+                answers = run(image=picture[np.newaxis])
+                row[:] = [answers[name][0] for name in names]
         return degrees
 
     return predict

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 LIMIT = np.pi / 2
+_HIDDEN = ("error_hidden_1", "error_hidden_2")
 
 
 @keras.saving.register_keras_serializable(package="rankpose_tf")
@@ -35,8 +36,7 @@ def new_head(features, hidden):
     """
     inputs = keras.Input((features,), name="features")
     maps = inputs
-    for number in (1, 2):
-        name = f"error_hidden_{number}"
+    for name in _HIDDEN:
         maps = keras.layers.Dense(hidden, "relu", name=name, dtype="float32")(maps)
     error = keras.layers.Dense(3, up_to_a_right_angle, name="error", dtype="float32")(maps)
     return keras.Model(inputs, error, name="expected_error")
@@ -58,6 +58,13 @@ def with_head(network, head):
         maps = layer(maps)
     outputs = {"pose": network.get_layer("pose").output, "error": maps}
     return keras.Model(network.input, outputs, name=network.name)
+
+
+def of_features(network, features):
+    """The expected error (B, 3), radians, of features (B, D), by the head of a model."""
+    for name in (*_HIDDEN, "error"):
+        features = network.get_layer(name)(features)
+    return features
 
 
 def has_head(network):

@@ -29,7 +29,7 @@ class Face(NamedTuple):
     pose: np.ndarray
 
 
-def faces(data, threshold, held_out, filter_angles=True):
+def faces(data, threshold=None, held_out=False, filter_angles=True):
     """Yields a list of `Face`, the photo first, of each identity of one side of the split.
 
     Args: as for `pairs.usable_records`.
