@@ -10,6 +10,7 @@ COMMANDS = {
     "predict": "head poses in pictures, folders, videos or from a camera",
     "prepare": "face data into shards for training and tests",
     "train": "trains a model; by default the paper's recipe",
+    "train_error": "teaches a model to say how far its poses may be off",
     "evaluate": "tests a model on a prepared set",
     "export": "TF Serving, phones, browsers, ONNX, OpenVINO",
     "benchmark": "measures speed, of the estimator or of servers",
@@ -36,7 +37,7 @@ def main():
 
 
 def _overview():
-    lines = [f"  {name:10} {what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:11} {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         [
             "usage: rankpose COMMAND [flags]",

@@ -4,6 +4,7 @@
     rankpose study conditions --data=PREPARED --out=conditions.md
     rankpose study rolls --data=PREPARED --out=rolls.md
     rankpose study poor_camera --data=PREPARED --folder=poor
+    rankpose study doubts --data=PREPARED --out=doubts.md
     rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
     rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
     rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
@@ -13,6 +14,7 @@ order: which held-out pairs a model puts in the wrong order, by how far apart th
 conditions: what poor light, covers, blur and small faces cost a model.
 rolls: what a roll in the plane costs, faces found and turned upright by their eyes and mouth.
 poor_camera: held-out pictures as a poor camera would take them, for docs/finetuning.md.
+doubts: whether a model expects large errors of views that show no upright face.
 detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
 it costs (--data).
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
@@ -106,6 +108,13 @@ def _poor_camera():
     return "\n".join(f"{folder / name}: {count} pictures" for name, count in counts.items()), None
 
 
+def _doubts():
+    from rankpose_tf.studies import doubts
+
+    command.require({"data": "FOLDER"})
+    return doubts.table(doubts.measure(_model(), _DATA.value[0])), None
+
+
 def _detector_fit():
     from rankpose_tf.studies import detector_rule
 
@@ -147,6 +156,7 @@ _STUDIES = {
     "conditions": _conditions,
     "rolls": _rolls,
     "poor_camera": _poor_camera,
+    "doubts": _doubts,
     "detector_fit": _detector_fit,
     "protocol_costs": _protocol_costs,
 }

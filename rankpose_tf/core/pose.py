@@ -19,9 +19,10 @@ import dataclasses
 
 import numpy as np
 
+from rankpose_tf.core import expected_error
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ANGLES, ExpectedError
 
-ANGLES = ("yaw", "pitch", "roll")
 # The protocols of AFLW2000-3D leave out a picture with an angle beyond it.
 LIMIT_DEGREES = 99.0
 
@@ -121,6 +122,8 @@ class Pose:
       yaw: degrees; float, or (B,) float64.
       pitch: degrees.
       roll: degrees.
+      error: `ExpectedError`: by how much each may be off, degrees; None of a model that does not
+        say, and of a pose that is no model's answer. Poses are equal whatever it is.
 
     A batch has a length, can be indexed (a whole number gives one pose, a slice or a mask a
     batch) and gives one pose after the other. Angles that are NaN stay NaN.
@@ -132,6 +135,7 @@ class Pose:
     yaw: float | np.ndarray
     pitch: float | np.ndarray
     roll: float | np.ndarray
+    error: ExpectedError | None = None
 
     def __post_init__(self):
         try:
@@ -148,14 +152,25 @@ class Pose:
             )
         for name, angle in zip(ANGLES, angles, strict=True):
             object.__setattr__(self, name, angle if angle.ndim else float(angle))
+        if self.error is not None:
+            self._set_error(shapes[0])
+
+    def _set_error(self, shape):
+        error = expected_error.numbers(self.error)
+        if np.shape(error.yaw) != shape:
+            raise RankPoseError(
+                f"error: expected shape {(*shape, 3)}, that of the pose, received "
+                f"{error.as_array().shape}"
+            )
+        object.__setattr__(self, "error", error)
 
     def _angles(self):
         return self.yaw, self.pitch, self.roll
 
     @classmethod
-    def from_array(cls, angles):
-        """A pose from (3,) or (B, 3) degrees; yaw, pitch, roll."""
-        return cls(*np.moveaxis(_checked("angles", angles, (3,)), -1, 0))
+    def from_array(cls, angles, error=None):
+        """A pose from (3,) or (B, 3) degrees; yaw, pitch, roll. `error`: of the same shape."""
+        return cls(*np.moveaxis(_checked("angles", angles, (3,)), -1, 0), error)
 
     @classmethod
     def from_matrix(cls, matrix):
@@ -212,7 +227,8 @@ class Pose:
     def __getitem__(self, index):
         if isinstance(self.yaw, float):
             raise TypeError("a single pose can't be indexed; use yaw, pitch, roll or as_array()")
-        return Pose(*(angle[index] for angle in self._angles()))
+        error = None if self.error is None else self.error[index]
+        return Pose(*(angle[index] for angle in self._angles()), error)
 
     def __iter__(self):
         return (self[index] for index in range(len(self)))
@@ -226,7 +242,10 @@ class Pose:
 
     def __repr__(self):
         if isinstance(self.yaw, float):
-            return f"Pose(yaw={self.yaw:.2f}, pitch={self.pitch:.2f}, roll={self.roll:.2f})"
+            angles = f"yaw={self.yaw:.2f}, pitch={self.pitch:.2f}, roll={self.roll:.2f}"
+            if self.error is None:
+                return f"Pose({angles})"
+            return f"Pose({angles}, error=({', '.join(f'{e:.1f}' for e in self.error.as_array())}))"
         texts = [
             np.array2string(angle, precision=2, separator=", ", threshold=8, edgeitems=3)
             for angle in self._angles()

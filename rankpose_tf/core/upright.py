@@ -145,3 +145,23 @@ def turned_back(angles, turns):
         answers = angles_from_rotation(rotation_from_angles(about_z) @ upright)
         angles[rolled] = np.degrees(answers)
     return angles
+
+
+def turned_errors(errors, turns):
+    """Expected errors in the picture of those in its upright parts.
+
+    A turn by t mixes yaw and pitch, which err independently: in the picture yaw errs by the root of
+    (cos t yaw)^2 + (sin t pitch)^2, and pitch the other way round. Exact of a face that looks into
+    the camera.
+
+    Args:
+      errors: (N, 3) degrees; yaw, pitch, roll.
+      turns: (N,) degrees.
+
+    Returns:
+      (N, 3) degrees.
+    """
+    yaw, pitch, roll = np.array(errors, np.float64).reshape(-1, 3).T
+    turns = np.radians(np.asarray(turns, np.float64).reshape(-1))
+    c, s = np.cos(turns), np.sin(turns)
+    return np.stack([np.hypot(c * yaw, s * pitch), np.hypot(s * yaw, c * pitch), roll], axis=1)

@@ -122,6 +122,28 @@ def _identity_filter(threshold, held_out, filter_angles, minimum_views):
     return keep
 
 
+def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
+    """Yields the identities of one side of the split, for what trains on no pairs.
+
+    Args:
+      directory: prepared shards.
+      threshold: from `held_out_threshold`; None for all identities, those of one view too.
+      held_out: which side.
+      filter_angles: leave out views with an angle over 99 degrees.
+
+    Yields:
+      Dict of NumPy arrays as `records.parse_identity`, usable views alone.
+    """
+    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    if threshold is not None:
+        serialized = serialized.filter(_identity_filter(threshold, held_out, filter_angles))
+    for record in serialized:
+        record = records.parse_identity(record)
+        usable = _usable_views(record["poses"], filter_angles)
+        parts = ("names", "images", "boxes", "poses")
+        yield {key: tf.gather(record[key], usable).numpy() for key in parts}
+
+
 def training_pairs(
     directory,
     *,

@@ -1,7 +1,8 @@
 """The files of an evaluation: evaluation.json and predictions.csv, whole, in a folder of their own.
 
 predictions.csv has a row a picture: image, identity, then true, predicted and absolute error of
-yaw, pitch and roll, and the mean error, in degrees. What protocol they were made under stands in
+yaw, pitch and roll, and the mean error, in degrees; of a model that expects errors those of yaw,
+pitch and roll, too. What protocol they were made under stands in
 evaluation.json beside it.
 """
 
@@ -48,7 +49,8 @@ def write(out, result, poses):
     Args:
       out: folder; made if absent.
       result: content of evaluation.json.
-      poses: dict of names and identities, lists of N; true and predicted, (N, 3) degrees.
+      poses: dict of names and identities, lists of N; true, predicted and perhaps expected,
+        (N, 3) degrees.
 
     Raises:
       RankPoseError: if the folder can't be written to.
@@ -68,8 +70,12 @@ def _write_predictions(path, poses):
     errors = metrics.absolute_errors(poses["true"], poses["predicted"])
     numbers = np.concatenate([poses["true"], poses["predicted"], errors], axis=1)
     columns = [f"{kind}_{a}" for kind in ("true", "predicted", "error") for a in ANGLES]
+    columns.append("error_mean")
+    if "expected" in poses:
+        numbers = np.concatenate([numbers, poses["expected"]], axis=1)
+        columns += [f"expected_{a}" for a in ANGLES]
     with open(path, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", "identity", *columns, "error_mean"])
+        writer.writerow(["image", "identity", *columns])
         for name, identity, row in zip(poses["names"], poses["identities"], numbers, strict=True):
             writer.writerow([name, identity, *(f"{number:.4f}" for number in row)])

@@ -10,6 +10,7 @@ import numpy as np
 
 from rankpose_tf.core import draw, extras, files, pose
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.evaluation import doubt
 from rankpose_tf.evaluation.metrics import COLUMNS, absolute_errors
 
 _CROP = 160
@@ -32,10 +33,13 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
 def write_plots(folder, result, poses, views):
     """Writes grid, worst, error_by_angle and cumulative_error (.png), each under its protocol.
 
+    Of a model that expects errors sparsification.png, too.
+
     Args:
       folder: existing folder.
       result: dict with protocol and model, as in evaluation.json.
-      poses: dict with true and predicted, (N, 3) degrees, as from `evaluation.run.predict`.
+      poses: dict with true, predicted and perhaps expected, (N, 3) degrees, as from
+        `evaluation.run.predict`.
       views: function of a size in pixels -> the batches of `pairs.views` that were predicted, in
         the same order; only the pictures that are shown are kept.
 
@@ -53,6 +57,9 @@ def write_plots(folder, result, poses, views):
         "error_by_angle": error_by_angle(poses["true"], errors),
         "cumulative_error": cumulative_error({result["model"]: errors}),
     }
+    if "expected" in poses:
+        doubts = poses["expected"].mean(axis=1)
+        figures["sparsification"] = doubt.sparsification(errors[:, 3], doubts, new_figure)
     for name, figure in figures.items():
         figure.supxlabel(result["protocol"], fontsize=9, color="dimgrey")
         save(figure, folder / f"{name}.png")

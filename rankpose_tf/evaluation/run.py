@@ -15,8 +15,8 @@ import rankpose_tf
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
+from rankpose_tf.evaluation import doubt, metrics, protocols
 from rankpose_tf.evaluation import files as evaluation_files
-from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
 from rankpose_tf.models.saving import load_model, read_description
 
@@ -86,7 +86,7 @@ def evaluate(
         require_matplotlib()
     folder = evaluation_files.checked_out(out, model, dataset["protocol_set"])
     expected = count_pictures(data, dataset, filter_angles)
-    network, _ = load_model(model)
+    network, _ = load_model(model, errors=True)
 
     def views(size):
         return pairs.views(data, size, crop_scale, batch_size, filter_angles)
@@ -150,14 +150,15 @@ def predict(network, views, data, expected, progress=False):
     """Runs the model over a stream of pictures; only names and angles are kept.
 
     Args:
-      network: (B, size, size, 3) RGB 0..255 -> (B, 3) radians.
+      network: (B, size, size, 3) RGB 0..255 -> (B, 3) radians, or (B, 6) with expected errors.
       views: batches of `pairs.views`.
       data: where they come from, for messages.
       expected: number of pictures.
       progress: show a progress bar.
 
     Returns:
-      Dict: names and identities, lists of N; true and predicted, (N, 3) degrees.
+      Dict: names and identities, lists of N; true and predicted, (N, 3) degrees, and expected, the
+      errors that a model with them expects.
 
     Raises:
       RankPoseError: if the shards are damaged or hold another number of pictures.
@@ -179,6 +180,10 @@ def predict(network, views, data, expected, progress=False):
         name: np.degrees(np.concatenate(angles))
         for name, angles in (("true", true), ("predicted", predicted))
     }
+    answers = degrees.pop("predicted")
+    degrees["predicted"] = answers[:, :3]
+    if answers.shape[1] > 3:
+        degrees["expected"] = answers[:, 3:]
     return {"names": names, "identities": identities, **degrees}
 
 
@@ -198,15 +203,15 @@ def score(poses, dataset, crop_scale, filter_angles, protocol=None):
     """The figures of a test and the protocol they were made under.
 
     Args:
-      poses: names, true and predicted, as from `predict`.
+      poses: names, true, predicted and perhaps expected, as from `predict`.
       dataset: content of dataset.json.
       crop_scale: as for `protocol_name`.
       filter_angles: whether pictures with an angle over 99 degrees were left out.
       protocol: its name in `protocols.PROTOCOLS`, if it has one.
 
     Returns:
-      JSON-able dict: protocol, protocol_name, set, crop, filter, left_out, unit, and
-      `metrics.summarise`.
+      JSON-able dict: protocol, protocol_name, set, crop, filter, left_out, unit,
+      `metrics.summarise`, and expected_error, `doubt.summarise`, of a model that expects errors.
 
     Raises:
       RankPoseError: for predictions that are not finite.
@@ -214,6 +219,11 @@ def score(poses, dataset, crop_scale, filter_angles, protocol=None):
     protocol_set, box_source = dataset["protocol_set"], dataset["box_source"]
     limit = pose.LIMIT_DEGREES if filter_angles else None
     line = protocol_name(protocol_set, box_source, crop_scale, filter_angles)
+    figures = metrics.summarise(poses["true"], poses["predicted"], poses["names"])
+    if "expected" in poses:
+        figures["expected_error"] = doubt.summarise(
+            poses["true"], poses["predicted"], poses["expected"]
+        )
     return {
         "protocol": f"{protocol}: {line}" if protocol else line,
         "protocol_name": protocol,
@@ -222,7 +232,7 @@ def score(poses, dataset, crop_scale, filter_angles, protocol=None):
         "filter": {"angles": filter_angles, "limit_degrees": limit},
         "left_out": left_out(dataset, filter_angles),
         "unit": "degrees",
-        **metrics.summarise(poses["true"], poses["predicted"], poses["names"]),
+        **figures,
     }
 
 
@@ -240,4 +250,7 @@ def table(result):
             f"\n{rows['rows']} rows in {result['model']}: {rows['unknown']} of pictures that the "
             f"data don't hold, {rows['outside_filter']} outside the filter"
         )
-    return f"{result['protocol']}\n{counts}\n\n{metrics.table(result)}"
+    text = f"{result['protocol']}\n{counts}\n\n{metrics.table(result)}"
+    return text + (
+        f"\n\n{doubt.table(result['expected_error'])}" if "expected_error" in result else ""
+    )

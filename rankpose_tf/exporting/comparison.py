@@ -47,7 +47,7 @@ def as_bytes(images):
 
 
 def in_degrees(network):
-    """The Keras model as a function (N, S, S, 3) uint8 -> (N, 3) degrees, like a predictor."""
+    """The Keras model as a function (N, S, S, 3) uint8 -> (N, 3) or (N, 6) degrees, like a file."""
 
     def predict(pictures):
         radians = [
@@ -63,12 +63,13 @@ def differences(network, predictors, views):
     """How far each file is from Keras on the same pictures.
 
     Args:
-      network: (B, S, S, 3) RGB 0..255 -> (B, 3) radians.
-      predictors: dict of name -> function (N, S, S, 3) uint8 -> (N, 3) degrees.
+      network: (B, S, S, 3) RGB 0..255 -> (B, 3) radians, or (B, 6) with expected errors.
+      predictors: dict of name -> function (N, S, S, 3) uint8 -> (N, 3) or (N, 6) degrees.
       views: (N, S, S, 3) uint8.
 
     Returns:
-      Dict of name -> {max_difference_degrees, mean_difference_degrees}.
+      Dict of name -> {max_difference_degrees, mean_difference_degrees} of the poses, and
+      max_error_difference_degrees of the expected errors, if there are any.
 
     Raises:
       RankPoseError: if a file's answers are not finite: it is broken, and is not published.
@@ -83,9 +84,11 @@ def differences(network, predictors, views):
                 "broken with these versions of its packages, leave it away with --formats"
             )
         rows[name] = {
-            "max_difference_degrees": float(gap.max()),
-            "mean_difference_degrees": float(gap.mean()),
+            "max_difference_degrees": float(gap[:, :3].max()),
+            "mean_difference_degrees": float(gap[:, :3].mean()),
         }
+        if gap.shape[1] > 3:
+            rows[name]["max_error_difference_degrees"] = float(gap[:, 3:].max())
     return rows
 
 
@@ -113,7 +116,7 @@ def errors_on(network, predictors, folder, description):
             predicted[name].append(predict(as_bytes(crops)))
     true = np.concatenate(true)
     errors = {
-        name: metrics.summarise(true, np.concatenate(angles))["mae"]
+        name: metrics.summarise(true, np.concatenate(angles)[:, :3])["mae"]
         for name, angles in predicted.items()
     }
     boxes, scale = dataset["box_source"], description["crop_scale"]

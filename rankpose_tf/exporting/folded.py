@@ -22,7 +22,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.models.folding import fold, frozen_graph
 
 SIGNATURE = "serving_default"
@@ -32,10 +32,11 @@ def write(network, description, folder):
     """Writes the folded SavedModel, whole or not at all.
 
     Args:
-      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) or (B, 6) radians.
       description: what `load_model` returned with it; its input_size is S.
       folder: where to; must not exist, its parent must. The signature "serving_default" there:
-        image (B, S, S, 3) uint8 RGB -> yaw, pitch, roll, each (B,) float32 degrees.
+        image (B, S, S, 3) uint8 RGB -> yaw, pitch, roll, each (B,) float32 degrees, and their
+        expected errors, yaw_error and so on, where the network has them.
 
     Raises:
       RankPoseError: if the folder is there already.
@@ -48,8 +49,8 @@ def write(network, description, folder):
     signature = meta_graph.signature_def[SIGNATURE]
     signature.method_name = "tensorflow/serving/predict"
     signature.inputs["image"].CopyFrom(_tensor_info(graph, "image"))
-    for angle in ANGLES:
-        signature.outputs[angle].CopyFrom(_tensor_info(graph, angle))
+    for name in columns_of(network):
+        signature.outputs[name].CopyFrom(_tensor_info(graph, name))
     with new_folder(folder) as beside:
         (beside / "saved_model.pb").write_bytes(content.SerializeToString(deterministic=True))
 

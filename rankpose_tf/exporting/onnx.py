@@ -8,24 +8,25 @@ import json
 
 import rankpose_tf
 from rankpose_tf.core import extras, files
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.models import folding
 
 OPSET = 17
 
 
-def metadata(description):
+def metadata(network, description):
     """What a user of a bare file must know.
 
     Args:
-      description: of the model, see `saving.load_model`.
+      network: the model.
+      description: of it, see `saving.load_model`.
 
     Returns:
       Dict of strings.
     """
     size = description["input_size"]
     return {
-        "labels": ",".join(ANGLES),
+        "labels": ",".join(columns_of(network)),
         "units": "degrees",
         "input": f"image: (B, {size}, {size}, 3) uint8, RGB",
         "normalisation": "inside the model",
@@ -40,10 +41,11 @@ def write(network, description, path):
     """Writes an ONNX file, whole or not at all.
 
     Args:
-      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) or (B, 6) radians.
       description: what `load_model` returned with it; its input_size is S.
       path: where to, ending in .onnx. Input there: image (B, S, S, 3) uint8 RGB; outputs: yaw,
-        pitch, roll, each (B,) float32 degrees; metadata_props as in `metadata`.
+        pitch, roll, each (B,) float32 degrees, and their expected errors, yaw_error and so on,
+        where the network has them; metadata_props as in `metadata`.
 
     Raises:
       RankPoseError: if tf2onnx or onnx is not installed.
@@ -55,8 +57,8 @@ def write(network, description, path):
     )
     ends = {output.name: output for output in model.graph.output}
     del model.graph.output[:]
-    model.graph.output.extend(ends[angle] for angle in ANGLES)
-    onnx.helper.set_model_props(model, metadata(description))
+    model.graph.output.extend(ends[name] for name in columns_of(network))
+    onnx.helper.set_model_props(model, metadata(network, description))
     onnx.checker.check_model(model, full_check=True)
     with files.replaced(path) as beside:
         onnx.save(model, str(beside))

@@ -9,7 +9,7 @@ import tempfile
 
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.exporting import folded
 from rankpose_tf.exporting.onnx import metadata
 
@@ -18,11 +18,11 @@ def write(network, description, path):
     """Writes an OpenVINO model, whole or not at all.
 
     Args:
-      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: single-image model, (B, H, W, 3) RGB 0..255 -> (B, 3) or (B, 6) radians.
       description: what `load_model` returned with it; its input_size is S.
       path: where to, ending in .xml; the weights go beside it, ending in .bin. Input there: image
-        (B, S, S, 3) uint8 RGB; outputs: yaw, pitch, roll, each (B,) float32 degrees; rt_info
-        "rankpose" as in `onnx.metadata`.
+        (B, S, S, 3) uint8 RGB; outputs: yaw, pitch, roll, each (B,) float32 degrees, and their
+        expected errors where the network has them; rt_info "rankpose" as in `onnx.metadata`.
 
     Raises:
       RankPoseError: if the path ends otherwise, or openvino is not installed.
@@ -36,9 +36,9 @@ def write(network, description, path):
         folded.write(network, description, source)
         model = openvino.Core().read_model(source)
         # Read from a signature, the outputs come in the order of a hash table.
-        results = [model.output(angle).get_node() for angle in ANGLES]
+        results = [model.output(name).get_node() for name in columns_of(network)]
         model = openvino.Model(results, model.get_parameters(), "rankpose")
-        for key, value in metadata(description).items():
+        for key, value in metadata(network, description).items():
             model.set_rt_info(value, ["rankpose", key])
         # The weights get their place first: an .xml is never without its .bin.
         with (

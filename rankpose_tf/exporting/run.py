@@ -70,7 +70,7 @@ def export(
     """
     out = pathlib.Path(out)
     formats, left_out = (expand(formats), []) if calibration_data else without_data(formats)
-    network, description = load_model(model)
+    network, description = load_model(model, errors=True)
     places = plan(out, formats, version)
     if "tflite_int8" in formats and not calibration_data:
         raise RankPoseError(

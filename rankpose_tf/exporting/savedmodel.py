@@ -8,10 +8,11 @@ Three signatures, all with a dynamic batch:
                       left, top, right, bottom in pixels of the stored picture, which is cropped
                       as in training
 
-Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool. A row that can't be
-predicted (no JPEG or PNG, damaged, over `decoding.MAX_PIXELS`, a box without extent, outside the
-picture, or in shares of it) is NaN with valid false, and its neighbours in the batch are answered.
-A JPEG's EXIF rotation is not applied.
+Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool, and yaw_error,
+pitch_error and roll_error, in degrees too, where the model tells its expected error. A row that
+can't be predicted (no JPEG or PNG, damaged, over `decoding.MAX_PIXELS`, a box without extent,
+outside the picture, or in shares of it) is NaN with valid false, and its neighbours in the batch are
+answered. A JPEG's EXIF rotation is not applied.
 """
 
 import functools
@@ -25,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from rankpose_tf.core import extras, files
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import ANGLES, columns_of
 from rankpose_tf.data import augment, synthetic
 from rankpose_tf.exporting import decoding
 from rankpose_tf.inference import runtimes
@@ -33,6 +34,7 @@ from rankpose_tf.models import folding
 
 # What export/serving/batching.config allows; each is warmed up.
 BATCH_SIZES = (1, 4, 16, 32)
+# Of every model.
 OUTPUTS = (*ANGLES, "valid")
 WARM_UP = "assets.extra/tf_serving_warmup_requests"
 _PICTURE_SIDE = 24
@@ -44,7 +46,7 @@ def write(network, description, folder):
     Weights are stored once: endpoints alone hold them, nothing is tracked beside them.
 
     Args:
-      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians, or (B, 6) with expected errors.
       description: of `saving.load_model`; input_size and crop_scale are used.
       folder: the version's folder; must not exist.
 
@@ -65,6 +67,7 @@ def write(network, description, folder):
 def _endpoints(network, description):
     """(name, function, input signature) of each signature."""
     size, scale = description["input_size"], description["crop_scale"]
+    names = columns_of(network)
     # One function that all signatures call, so that the graph is stored once too.
     any_size = [tf.TensorSpec((None, None, None, 3), tf.float32)]
     network = tf.function(functools.partial(network, training=False), input_signature=any_size)
@@ -73,14 +76,14 @@ def _endpoints(network, description):
     arrays = tf.TensorSpec((None, None, None, 3), tf.uint8, name="image")
 
     def serving_default(image_bytes):
-        return _poses(network, *_readable_crops(image_bytes, None, 1.0, size))
+        return _poses(names, network, *_readable_crops(image_bytes, None, 1.0, size))
 
     def image(image):
         valid = tf.ones(tf.shape(image)[:1], tf.bool)
-        return _poses(network, tf.cast(image, tf.float32), valid)
+        return _poses(names, network, tf.cast(image, tf.float32), valid)
 
     def crop(image_bytes, box):
-        return _poses(network, *_readable_crops(image_bytes, box, scale, size))
+        return _poses(names, network, *_readable_crops(image_bytes, box, scale, size))
 
     return [
         ("serving_default", serving_default, [pictures]),
@@ -89,12 +92,11 @@ def _endpoints(network, description):
     ]
 
 
-def _poses(network, crops, valid):
+def _poses(names, network, crops, valid):
     """Named outputs in degrees; NaN where a row is not valid."""
     degrees = network(crops) * (180.0 / math.pi)
     degrees = tf.where(valid[:, tf.newaxis], degrees, math.nan)
-    yaw, pitch, roll = tf.unstack(degrees, axis=1)
-    return {"yaw": yaw, "pitch": pitch, "roll": roll, "valid": valid}
+    return {**dict(zip(names, tf.unstack(degrees, axis=1), strict=True)), "valid": valid}
 
 
 def _readable_crops(image_bytes, boxes, scale, size):

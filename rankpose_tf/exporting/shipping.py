@@ -39,7 +39,7 @@ def ship(model, name, calibration_data):
         )
     if not calibration_data:
         raise RankPoseError("calibration_data: int8 needs --calibration_data=PREPARED")
-    network, description = load_model(model)
+    network, description = load_model(model, errors=True)
     views = comparison.some_views(calibration_data, description, CALIBRATION_VIEWS)
     with tempfile.TemporaryDirectory(prefix=".ship-", dir=shipped.FOLDER) as stage:
         made = {kind: pathlib.Path(stage, shipped.file(name, kind).name) for kind in _KINDS}

@@ -2,7 +2,8 @@
 
 Each file has two signatures over the same weights: `predict`, one picture, because delegates
 refuse shapes that change; and `predict_batch`, any number. Both take `image`, uint8 RGB of the
-tower's size, and give `yaw`, `pitch`, `roll`, float32 degrees. Builtin operators only.
+tower's size, and give `yaw`, `pitch`, `roll`, float32 degrees, and `yaw_error` and so on where the
+model tells its expected error. Builtin operators only.
 
     fp32           as Keras
     fp16           weights stored in 16 bits
@@ -12,7 +13,7 @@ tower's size, and give `yaw`, `pitch`, `roll`, float32 degrees. Builtin operator
                    cosine cost 7 degrees, and it takes no time
 
 The outputs lie in the order yaw, pitch, roll in every file, for runtimes that count instead of
-asking for names: the converter itself gives them in the order yaw, roll, pitch.
+asking for names, the expected errors behind them; the converter itself sorts them otherwise.
 
 TensorFlow and Keras are imported to convert, not to run a file.
 """
@@ -25,7 +26,7 @@ import numpy as np
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.exporting import tflite_metadata
 
 VARIANTS = ("fp32", "fp16", "int8_dynamic", "int8")
@@ -36,7 +37,7 @@ FEWEST_CALIBRATION_VIEWS = 200
 # in float in `int8`.
 _FLOAT_OPERATORS = (
     *("L2_NORMALIZATION", "FULLY_CONNECTED", "BATCH_MATMUL", "SUM", "SQUARE", "MAXIMUM", "RSQRT"),
-    *("MUL", "SUB", "SQRT", "ATAN2", "NEG", "UNPACK", "STRIDED_SLICE"),
+    *("MUL", "SUB", "SQRT", "ATAN2", "NEG", "UNPACK", "STRIDED_SLICE", "LOGISTIC"),
 )
 
 
@@ -44,7 +45,7 @@ def write(network, description, variant, path, calibration=None):
     """Converts a model and writes it, whole or not at all.
 
     Args:
-      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians, or (B, 6) with expected errors.
       description: of `saving.load_model`; it goes into the file.
       variant: one of VARIANTS.
       path: where to, ending in .tflite.
@@ -61,10 +62,11 @@ def write(network, description, variant, path, calibration=None):
     views = _checked_views(calibration, size) if variant == "int8" else None
     content = _converted(network, size, variant, views)
     _require_builtin_operators(content)
-    content = tflite_metadata.finished(content, description, variant)
+    labels = columns_of(network)
+    content = tflite_metadata.finished(content, description, variant, labels)
     with files.replaced(path) as beside:
         beside.write_bytes(content)
-        tflite_metadata.append(beside, description, variant)
+        tflite_metadata.append(beside, description, variant, labels)
 
 
 def _checked_views(calibration, size):
@@ -170,16 +172,21 @@ def _pose_function(network, start, variant):
     import keras
     import tensorflow as tf
 
+    from rankpose_tf.models import expected_error
     from rankpose_tf.models.layers import any_batch
 
-    head = network.get_layer("pose")
+    head, names = network.get_layer("pose"), columns_of(network)
     tower = keras.Model(start, network.get_layer("features").output)
 
     @any_batch
     def pose(image):
         features = tower(tf.cast(image, tf.float32), training=False)
         radians = _float_head(head, features) if variant == "int8" else head(features)
-        return dict(zip(ANGLES, tf.unstack(radians * (180.0 / math.pi), axis=1), strict=True))
+        columns = tf.unstack(radians * (180.0 / math.pi), axis=1)
+        if len(names) > len(columns):
+            error = expected_error.of_features(network, features)
+            columns += tf.unstack(error * (180.0 / math.pi), axis=1)
+        return dict(zip(names, columns, strict=True))
 
     return pose
 

@@ -15,7 +15,7 @@ import flatbuffers
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import ANGLES, ERRORS
 from rankpose_tf.inference import litert
 
 BUFFER = "TFLITE_METADATA"
@@ -24,21 +24,24 @@ _SIGNS = {
     "pitch": "positive lifts the chin",
     "roll": "positive takes the ear to the person's own left shoulder",
 }
+_EXPECTED = {name: "by how much the angle may be off; what two thirds of the errors are within"
+             for name in ERRORS}  # fmt: skip
 # Of metadata_schema.fbs: members of ContentProperties, ProcessUnitOptions and two enumerations.
 _FEATURE, _IMAGE, _NORMALISATION, _DESCRIPTIONS, _RGB = 1, 2, 1, 1, 1
 
 
-def describe(description, variant):
+def describe(description, variant, labels=ANGLES):
     """What a user of a bare file must know, JSON-able.
 
     Args:
       description: of `saving.load_model`.
       variant: precision of the file.
+      labels: names of the outputs.
     """
     trained_on = description.get("training_set", "unknown")
     return {
         "version": rankpose_tf.__version__,
-        "labels": list(ANGLES),
+        "labels": list(labels),
         "unit": "degrees",
         "signs": dict(_SIGNS),
         "input": "image: uint8, RGB, 0 to 255; normalisation is inside the model",
@@ -52,32 +55,33 @@ def describe(description, variant):
     }
 
 
-def append(path, description, variant):
-    """Adds the description at the end of a .tflite file."""
+def append(path, description, variant, labels=ANGLES):
+    """Adds the description at the end of a .tflite file; arguments as for `describe`."""
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        content = json.dumps(describe(description, variant), indent=2)
+        content = json.dumps(describe(description, variant, labels), indent=2)
         # A fixed time, so that the same model gives the same file.
         archive.writestr(zipfile.ZipInfo(litert.DESCRIPTION, (1980, 1, 1, 0, 0, 0)), content)
 
 
-def finished(content, description, variant):
-    """The model with its outputs in the order of ANGLES, tensors named, and TFLITE_METADATA.
+def finished(content, description, variant, labels=ANGLES):
+    """The model with its outputs in the order of `labels`, tensors named, and TFLITE_METADATA.
 
     Args:
       content: bytes of the converted model.
       description: of `saving.load_model`.
       variant: precision of the file.
+      labels: names of the outputs.
     """
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = _unpacked(content)
     for signature in model.signatureDefs:
         graph = model.subgraphs[signature.subgraphIndex]
-        signature.outputs.sort(key=lambda end: ANGLES.index(end.name.decode()))
+        signature.outputs.sort(key=lambda end: labels.index(end.name.decode()))
         graph.outputs = [end.tensorIndex for end in signature.outputs]
         for end in (*signature.inputs, *signature.outputs):
             graph.tensors[end.tensorIndex].name = end.name
-    data = list(_metadata(describe(description, variant), len(model.subgraphs)))
+    data = list(_metadata(describe(description, variant, labels), len(model.subgraphs)))
     model.metadata.append(schema.MetadataT(name=BUFFER, buffer=len(model.buffers)))
     model.buffers.append(schema.BufferT(data=data))
     return _packed(model)
@@ -168,7 +172,7 @@ def _metadata(description, graphs):
     angles = []
     for name in description["labels"]:
         feature = _table(builder, tables={1: _table(builder)}, uint8={0: _FEATURE})
-        told = text(f"{description['unit']}; {description['signs'][name]}")
+        told = text(f"{description['unit']}; {(_SIGNS | _EXPECTED)[name]}")
         angles.append(_table(builder, tables={0: text(name), 1: told, 3: feature}))
     outputs = _tables(builder, angles)
     graph = _table(builder, tables={2: inputs, 3: outputs})

@@ -13,6 +13,7 @@ import shutil
 import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.exporting import tflite, tflite_metadata
 from rankpose_tf.inference.detection import BLAZEFACE_RULE
 
@@ -37,7 +38,7 @@ def write(network, description, path, sources=None):
     """Writes the page.
 
     Args:
-      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: (B, H, W, 3) RGB 0..255 -> (B, 3) or (B, 6) radians.
       description: of `saving.load_model`.
       path: of index.html, in an empty folder; everything else is written beside it.
       sources: folder of the page's sources; None is `export/web` of the checkout.
@@ -56,7 +57,7 @@ def write(network, description, path, sources=None):
     _copy(packages / _FACES / "face_detection_short_range.tflite", folder / DETECTOR)
     (folder / MODEL).parent.mkdir(exist_ok=True)
     tflite.write(network, description, "fp32", folder / MODEL)
-    files.write_json(folder / DESCRIPTION, _described(description, packages))
+    files.write_json(folder / DESCRIPTION, _described(description, packages, columns_of(network)))
 
 
 def _sources():
@@ -114,8 +115,8 @@ def _copy(source, place):
     shutil.copyfile(source, place)
 
 
-def _described(description, packages):
-    about = tflite_metadata.describe(description, "fp32")
+def _described(description, packages, labels):
+    about = tflite_metadata.describe(description, "fp32", labels)
     told = ("labels", "unit", "signs", "input", "input_size", "crop", "crop_scale", "licence")
     return {
         "version": about["version"],

@@ -55,7 +55,8 @@ class PoseEstimator:
     LiteRT works in a forked process too; TensorFlow can't, and there the call is refused.
 
     Attributes:
-      network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
+      network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll. Of a model that
+        tells them (N, 6), the expected errors behind.
       input_size: side of the network's crops, pixels.
       crop_scale: side of the square over the box's longer side.
       description: dict, what is known about the model.
@@ -65,7 +66,7 @@ class PoseEstimator:
         """Wraps a network.
 
         Args:
-          network: function (N, S, S, 3) uint8 RGB -> (N, 3) degrees; yaw, pitch, roll.
+          network: function (N, S, S, 3) uint8 RGB -> (N, 3) or (N, 6) degrees, see above.
           description: dict with input_size S, crop_scale, and what else is known.
         """
         self.network = network
@@ -88,7 +89,8 @@ class PoseEstimator:
             picture, has a pose of NaN, a logged warning says why, and all others are predicted.
 
         Returns:
-          `Pose`, of floats for one picture and at most one box, else of (B,) or (N,) arrays.
+          `Pose`, of floats for one picture and at most one box, else of (B,) or (N,) arrays; its
+          `error` is None where the model tells none.
 
         Raises:
           RankPoseError: for anything else; a `pictures.PictureError` for a file that can't be
@@ -143,8 +145,7 @@ class PoseEstimator:
         if not found:
             return []
         poses = self._predict(self.crop(picture, face.box, face.turn) for face in found)
-        angles = upright.turned_back(poses.as_array(), [face.turn for face in found])
-        poses = Pose.from_array(angles)
+        poses = turned_back(poses, [face.turn for face in found])
         return [Face(face.box, face.score, pose) for face, pose in zip(found, poses, strict=True)]
 
     def crop(self, image, box=None, turn=0.0):
@@ -212,13 +213,21 @@ class PoseEstimator:
 
     def _predict(self, crops):
         """`Pose` of an iterator of crops, which is drawn from a batch at a time; of None NaN."""
-        angles = [np.zeros((0, 3))]
+        answers = []
         while batch := list(itertools.islice(crops, BATCH_SIZE)):
             usable = [face is not None for face in batch]
-            angles.append(np.full((len(batch), 3), np.nan))
-            if any(usable):
-                angles[-1][usable] = self.network(np.stack(list(itertools.compress(batch, usable))))
-        return Pose.from_array(np.concatenate(angles))
+            kept = list(itertools.compress(batch, usable))
+            predicted = self.network(np.stack(kept)) if kept else self._nothing()
+            answers.append(np.full((len(batch), predicted.shape[1]), np.nan))
+            answers[-1][usable] = predicted
+        answers = np.concatenate(answers) if answers else self._nothing()
+        error = answers[:, 3:] if answers.shape[1] > 3 else None
+        return Pose.from_array(answers[:, :3], error)
+
+    def _nothing(self):
+        """The answer to no crop, which has as many columns as any other."""
+        black = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
+        return self.network(black)[:0]
 
     def _default_detector(self):
         # Without a lock, which a fork could copy while it is held: two threads may both make one.
@@ -227,6 +236,12 @@ class PoseEstimator:
 
             self._detector = detection.for_pictures()
         return self._detector
+
+
+def turned_back(poses, turns):
+    """Poses in the picture of poses in its upright parts; arguments as `upright.turned_back`."""
+    error = None if poses.error is None else upright.turned_errors(poses.error.as_array(), turns)
+    return Pose.from_array(upright.turned_back(poses.as_array(), turns), error)
 
 
 def _is_one(image):

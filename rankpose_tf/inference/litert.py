@@ -11,7 +11,7 @@ import numpy as np
 
 from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns
 from rankpose_tf.inference import sharing
 
 # In the zip archive at the end of a .tflite file.
@@ -47,15 +47,15 @@ def _open(content, threads):
         sharing.Pool(functools.partial(_runner, content, count)) for count in _threads(threads)
     )
     # A damaged file is told now.
-    with alone.one():
-        pass
+    with alone.one() as run:
+        names = columns(run.get_output_details())
 
     def predict(pictures):
-        degrees = np.empty((len(pictures), len(ANGLES)), np.float32)
+        degrees = np.empty((len(pictures), len(names)), np.float32)
         with (alone if len(pictures) == 1 else batches).one() as run:
             for row, picture in zip(degrees, pictures, strict=True):
-                angles = run(image=picture[np.newaxis])
-                row[:] = [angles[name][0] for name in ANGLES]
+                answers = run(image=picture[np.newaxis])
+                row[:] = [answers[name][0] for name in names]
         return degrees
 
     return predict

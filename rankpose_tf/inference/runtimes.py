@@ -3,6 +3,7 @@
     predict = runtimes.PREDICTORS["tflite"](path, threads)
     degrees = predict(pictures)     (N, S, S, 3) uint8 RGB -> (N, 3); yaw, pitch, roll
 
+A model with expected errors gives (N, 6), the errors of yaw, pitch and roll behind them.
 Their packages are imported when a file is opened. What is returned may be called from several
 threads, and pickled: a .tflite file is carried along, every other is opened again by its path.
 """
@@ -14,7 +15,7 @@ import numpy as np
 
 from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns
 from rankpose_tf.inference import litert, sharing
 
 # In the folder of a SavedModel: the description of its model.
@@ -45,7 +46,7 @@ def _open_keras(path, threads):
     tf = _tensorflow(threads)
     from rankpose_tf.models.saving import load_model
 
-    model, description = load_model(path)
+    model, description = load_model(path, errors=True)
     side = description["input_size"]
 
     # Not keras.predict, whose call costs several times a compact network.
@@ -73,10 +74,11 @@ def _open_savedmodel(path, threads):
     tf = _tensorflow(threads)
     # The function holds the loaded object too: its variables would die with it.
     loaded = tf.saved_model.load(path)
+    names = columns(loaded.signatures["image"].structured_outputs)
 
     def predict(pictures):
-        angles = loaded.signatures["image"](image=tf.constant(pictures))
-        return np.stack([angles[name].numpy() for name in ANGLES], axis=1)
+        answers = loaded.signatures["image"](image=tf.constant(pictures))
+        return np.stack([answers[name].numpy() for name in names], axis=1)
 
     return sharing.of_this_process(predict)
 
@@ -114,7 +116,7 @@ def _open_folded(path, threads):
     session = tf.compat.v1.Session(graph=graph, config=options)
     ends = config_pb2.CallableOptions(
         feed=[signature.inputs["image"].name],
-        fetch=[signature.outputs[angle].name for angle in ANGLES],
+        fetch=[signature.outputs[name].name for name in columns(signature.outputs)],
     )
     # Session.run and Session.make_callable look their arguments up again at every call.
     return sharing.of_this_process(batched(session._make_callable_from_options(ends)))
@@ -142,7 +144,8 @@ def _open_onnx(path, threads):
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return batched(lambda images: session.run(list(ANGLES), {"image": images}))
+    names = columns(output.name for output in session.get_outputs())
+    return batched(lambda images: session.run(list(names), {"image": images}))
 
 
 def openvino(path, threads=None):
@@ -172,11 +175,12 @@ def _open_openvino(path, threads):
         settings["INFERENCE_NUM_THREADS"] = threads
     compiled = core.compile_model(path, "CPU", settings)
     pool = sharing.Pool(compiled.create_infer_request)
+    names = columns(output.get_any_name() for output in compiled.outputs)
 
     def run(images):
         with pool.one() as request:
-            angles = request.infer({"image": images})
-            return [angles[name] for name in ANGLES]
+            answers = request.infer({"image": images})
+            return [answers[name] for name in names]
 
     return batched(run)
 
@@ -195,10 +199,10 @@ def batched(run):
     """A function of pictures that never holds more than 32 pictures' maps at a time.
 
     Args:
-      run: (B, S, S, 3) uint8 -> yaw, pitch, roll, each (B,) degrees.
+      run: (B, S, S, 3) uint8 -> yaw, pitch, roll, and perhaps their errors, each (B,) degrees.
 
     Returns:
-      Function: (N, S, S, 3) uint8 -> (N, 3) degrees; yaw, pitch, roll.
+      Function: (N, S, S, 3) uint8 -> (N, 3) or (N, 6) degrees, in the same order.
     """
 
     def predict(images):

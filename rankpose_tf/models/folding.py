@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.models.layers import AnyBatch
 
 
@@ -115,18 +115,20 @@ def pose_function(network, size):
     """The function that the files of this package's CPU formats hold.
 
     Args:
-      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians.
+      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians, or (B, 6) with expected errors.
       size: side of the pictures, pixels, S.
 
     Returns:
-      tf.function: image (B, S, S, 3) uint8 RGB -> dict of yaw, pitch, roll, each (B,) degrees.
+      tf.function: image (B, S, S, 3) uint8 RGB -> dict of yaw, pitch, roll, each (B,) degrees, and
+      yaw_error and so on where there are expected errors.
     """
     image = tf.TensorSpec((None, size, size, 3), tf.uint8, name="image")
 
     @tf.function(input_signature=[image])
     def pose(image):
         radians = network(tf.cast(image, tf.float32), training=False)
-        return dict(zip(ANGLES, tf.unstack(radians * (180 / np.pi), axis=-1), strict=True))
+        degrees = tf.unstack(radians * (180 / np.pi), axis=-1)
+        return dict(zip(columns_of(network), degrees, strict=True))
 
     return pose
 
@@ -135,18 +137,19 @@ def frozen_graph(network, size):
     """A network as one graph with named ends.
 
     Args:
-      network: (B, H, W, 3) RGB 0..255 -> (B, 3) radians; what `fold` made, to be fast.
+      network: as for `pose_function`; what `fold` made, to be fast.
       size: side of the pictures, pixels, S.
 
     Returns:
-      tf.Graph with the placeholder image:0, (B, S, S, 3) uint8, the outputs yaw:0, pitch:0 and
-      roll:0, (B,) float32 degrees, and all weights as constants.
+      tf.Graph with the placeholder image:0, (B, S, S, 3) uint8, the outputs yaw:0, pitch:0,
+      roll:0 and perhaps yaw_error:0 and so on, (B,) float32 degrees, and all weights as constants.
     """
     # A concrete function holds its variables by weak references; `network` outlives the freezing.
     concrete = pose_function(network, size).get_concrete_function()
     # structured_outputs is lost by freezing; the flat order of a dict is that of its sorted keys.
     frozen = convert_variables_to_constants_v2(concrete)
-    ends = dict(zip(sorted(ANGLES), frozen.outputs, strict=True))
+    names = columns_of(network)
+    ends = dict(zip(sorted(names), frozen.outputs, strict=True))
     definition = frozen.graph.as_graph_def()
     for node in definition.node:
         # Names a gradient that exists only in the process that wrote the file.
@@ -154,8 +157,8 @@ def frozen_graph(network, size):
     graph = tf.Graph()
     with graph.as_default():
         outputs = tf.graph_util.import_graph_def(
-            definition, return_elements=[ends[angle].name for angle in ANGLES], name=""
+            definition, return_elements=[ends[name].name for name in names], name=""
         )
-        for angle, tensor in zip(ANGLES, outputs, strict=True):
-            tf.identity(tensor, name=angle)
+        for name, tensor in zip(names, outputs, strict=True):
+            tf.identity(tensor, name=name)
     return graph

@@ -8,7 +8,7 @@ import keras
 
 from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.models import trust
+from rankpose_tf.models import expected_error, trust
 
 # The registered layers have to be known before a file names them.
 from rankpose_tf.models.layers import AnyBatch
@@ -68,19 +68,32 @@ def read_description(path):
     return description
 
 
-def load_model(path):
+def load_model(path, errors=False):
     """Loads a trained single-image model.
 
     Args:
       path: a workdir of rankpose_tf.train (its best.keras is taken) or a .keras file.
+      errors: give the expected errors too, of a model that has them (docs/expected_error.md).
 
     Returns:
       The model, (B, H, W, 3) RGB 0..255 -> (B, 3) radians, B = 0 included, and its description, a
-      dict.
+      dict. With expected errors (B, 6): yaw, pitch, roll, then the error of each.
 
     Raises:
       RankPoseError: if the file is absent, foreign, damaged or of another format, claims a size
         that no network of this package has, or has weights that are not finite.
+    """
+    network, description = read_network(path), read_description(path)
+    outputs = expected_error.outputs(network, errors)
+    return AnyBatch(network.input, outputs, name=network.name), description
+
+
+def read_network(path):
+    """The network of a file as it was saved; arguments and errors as for `load_model`.
+
+    Returns:
+      Functional model: (B, H, W, 3) RGB 0..255 -> (B, 3) radians, or what
+      `expected_error.with_head` says.
     """
     path = pathlib.Path(path)
     description = read_description(path)
@@ -95,7 +108,7 @@ def load_model(path):
         ) from error
     check_description(path, network, description)
     trust.require_finite(path, network)
-    return AnyBatch(network.input, network.output, name=network.name), description
+    return network
 
 
 def check_description(path, network, description):

@@ -1,0 +1,112 @@
+"""Fitting the expected error: what is drawn, what is learned, what is written."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.pose import rotation_from_angles
+from rankpose_tf.models import saving
+from rankpose_tf.training import error_head, error_views
+from rankpose_tf.training.error_recipe import ErrorRecipe
+from rankpose_tf.training.recipe import Recipe, to_flagfile
+
+SMALL = {"identities": 8, "hidden": 4, "epochs": 2, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def face(prepared):
+    return next(error_views.faces(prepared, -1, False))[0]
+
+
+@pytest.fixture
+def run(small_model, tmp_path):
+    """A workdir of the untrained model that held 6 identities out."""
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    (workdir / "best.keras").write_bytes((small_model / "best.keras").read_bytes())
+    recipe = Recipe(validation_identities=6, tower="compact", input_size=32)
+    (workdir / "flags.cfg").write_text(to_flagfile(recipe))
+    return workdir
+
+
+@pytest.mark.parametrize("kind", [*error_views.FACELESS.values(), error_views.upside])
+def test_every_kind_of_view_is_a_picture_and_a_function_of_the_generator(kind, face):
+    views = [kind(face, 32, 1.4, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    assert views[0].shape == (32, 32, 3) and np.isfinite(views[0]).all()
+    np.testing.assert_array_equal(views[0], views[1])
+    assert np.abs(views[0] - views[2]).max() > 1
+
+
+def test_a_turned_face_has_the_pose_that_it_then_shows(face):
+    _, pose = error_views.cut(face, 1.4, 32, turn=90.0)
+    about_z = rotation_from_angles(np.radians([0.0, 0.0, 90.0]))
+    expected = about_z @ rotation_from_angles(np.radians(face.pose))
+    np.testing.assert_allclose(rotation_from_angles(np.radians(pose)), expected, atol=1e-9)
+
+
+def test_a_turn_by_a_right_angle_is_that_of_numpy(face):
+    square = face._replace(image=face.image[:, ::1], box=np.array([12.0, 12.0, 52.0, 52.0]))
+    view, _ = error_views.cut(square, 1.4, 32, turn=90.0)
+    plain, _ = error_views.cut(square, 1.4, 32)
+    assert np.abs(np.rot90(plain, -1) - view).mean() < 2
+
+
+def test_laplaces_cost_is_least_at_the_mean_error():
+    errors = np.full((1, 3), 0.2, np.float32)
+    costs = [float(error_head.laplace(errors, np.full((1, 3), e))[0]) for e in (0.1, 0.2, 0.4)]
+    assert min(costs) == costs[1] == pytest.approx(np.log(0.2) + 1.0)
+
+
+def test_fit_leaves_the_pose_and_writes_what_it_measured(run, prepared, tmp_path):
+    out = tmp_path / "out"
+    report, folder = error_head.fit(run, prepared, out, ErrorRecipe(**SMALL), progress=False)
+    assert folder == out and sorted(p.name for p in out.iterdir()) == ["best.keras", "error.json"]
+    assert json.loads((out / "error.json").read_text()) == report
+    images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    before, after = saving.load_model(run)[0], saving.load_model(out)[0]
+    np.testing.assert_array_equal(before(images), after(images))
+    errors = saving.load_model(out, errors=True)[0](images).numpy()[:, 3:]
+    assert np.isfinite(errors).all() and (errors > 0).all()
+    assert set(report["doubted"]) == {*error_views.FACELESS, "rolled"}
+
+
+def test_the_level_brings_the_wanted_share_of_held_out_errors_within(run, prepared, tmp_path):
+    recipe = ErrorRecipe(**SMALL, coverage=0.6)
+    error_head.fit(run, prepared, tmp_path / "out", recipe, progress=False)
+    network, description = saving.load_model(tmp_path / "out", errors=True)
+    threshold, _ = error_head._split(run, description, prepared)
+    held_out = [f for views in error_views.faces(prepared, threshold, True) for f in views]
+    views, poses = zip(*(error_views.cut(face, 1.4, 32) for face in held_out), strict=True)
+    answers = network(np.rint(np.stack(views))).numpy()
+    within = np.abs(answers[:, :3] - np.radians(poses)) <= answers[:, 3:]
+    assert np.abs(within.mean(axis=0) - 0.6).max() <= 1.5 / len(held_out)
+
+
+def test_the_same_seed_gives_the_same_head(run, prepared, tmp_path):
+    for name in ("one", "two"):
+        error_head.fit(run, prepared, tmp_path / name, ErrorRecipe(**SMALL), progress=False)
+    heads = [saving.read_network(tmp_path / name).get_weights() for name in ("one", "two")]
+    for first, second in zip(*heads, strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-6)
+    keras.backend.clear_session()
+
+
+def test_a_model_that_held_nothing_out_is_refused(run, prepared, tmp_path):
+    recipe = Recipe(validation_identities=0, tower="compact", input_size=32)
+    (run / "flags.cfg").write_text(to_flagfile(recipe))
+    with pytest.raises(RankPoseError, match="held no identity out"):
+        error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+
+
+def test_a_model_that_does_not_tell_its_split_is_refused(run, prepared, tmp_path):
+    (run / "flags.cfg").unlink()
+    with pytest.raises(RankPoseError, match="does not say which identities"):
+        error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+
+
+def test_an_option_out_of_bounds_is_refused():
+    with pytest.raises(RankPoseError, match="coverage: expected a number from 0.05 to 0.95"):
+        ErrorRecipe(coverage=1.0)
