@@ -11,8 +11,8 @@ Three signatures, all with a dynamic batch:
 Each returns yaw, pitch, roll (B,) float32 in degrees and valid (B,) bool, and yaw_error,
 pitch_error and roll_error, in degrees too, where the model tells its expected error. A row that
 can't be predicted (no JPEG or PNG, damaged, over `decoding.MAX_PIXELS`, a box without extent,
-outside the picture, or in shares of it) is NaN with valid false, and its neighbours in the batch are
-answered. A JPEG's EXIF rotation is not applied.
+outside the picture, or in shares of it) is NaN with valid false, and its neighbours in the batch
+are answered. A JPEG's EXIF rotation is not applied.
 """
 
 import functools

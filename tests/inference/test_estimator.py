@@ -299,7 +299,8 @@ def test_one_picture_alone_may_be_nan_too(judge, network, warnings_of_absl):
     assert np.isnan(faces.as_array()).all() and len(faces) == 2
     assert len(warnings_of_absl.records) == 2
     assert np.isnan(judge.predict([b""] * 70, on_error="nan").as_array()).all()
-    assert network.counts == []
+    # At most one black picture a call, which tells how many numbers an answer has.
+    assert set(network.counts) <= {1}
 
 
 def test_what_is_no_batch_is_refused_in_any_case(judge):
