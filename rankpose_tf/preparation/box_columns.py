@@ -19,7 +19,7 @@ _CORNER_AND_SIZE = (
     ("left", "top", "width", "height"),
 )
 NAMES = "left, top, right, bottom (or xmin, ymin, xmax, ymax; x1, y1, x2, y2; x, y, w, h)"
-# One cell with four edges.
+# One cell with four edges, or in JSON an object that names them.
 _WHOLE = "box"
 
 _PLACE = r"(left|top|right|bottom|[xy]\d?|[xy](min|max|c|center|centre)|c[xy]|(center|centre)[xy])"
@@ -72,6 +72,12 @@ def read(row, columns):
     Raises:
       views.SkippedView: if it is no box in pixels.
     """
+    if len(columns) == 1 and isinstance(row.get(columns[0]), dict):
+        row = {_plain(name): value for name, value in row[columns[0]].items()}
+        known = (names for names in (*_EDGES, *_CORNER_AND_SIZE) if row.keys() >= set(names))
+        columns = next(known, ())
+        if not columns:
+            raise views.SkippedView(views.BAD_BOX)
     cells = [table_rows.text(row, column) for column in columns]
     if len(columns) == 1:
         cells = [cell for cell in re.split(r"[\s,;]+", cells[0].strip("[]() ")) if cell]

@@ -66,7 +66,7 @@ def make(source, kind="auto", shards=32, minimum_views=0, **options):
         read, mark = reader.read_options(readers.own_options(kind, source, options))
         identities, skipped, stamps = reader.list_identities(opened, names, read)
         if not identities and not skipped:
-            raise _no_picture(opened)
+            raise _no_picture(opened, names)
         description = reader.describe(opened, identities, read)
     minimum_views = minimum_views or description.minimum_views
     name = opened.name or f"{kind}, {mark}"
@@ -93,15 +93,17 @@ def _kind_of(source, names):
             f"one as --source, or --kind={kinds[0]} to read that alone"
         )
     if not kinds:
-        raise _no_picture(source)
+        raise _no_picture(source, names)
     return kinds[0]
 
 
-def _no_picture(source):
+def _no_picture(source, names):
+    tables = sorted(filter(sources.is_table, names))
+    why = f"; pass its table {tables[0]} as --source to see what that lacks" if tables else ""
     return RankPoseError(
         f"source: {source.name!r} holds no picture with a label; expected 300W-LP or AFLW2000-3D "
         "(a .mat beside each), BIWI (a _pose.txt), or a table with rows "
-        f"({', '.join(sources.TABLE_SUFFIXES)})"
+        f"({', '.join(sources.TABLE_SUFFIXES)}){why}"
     )
 
 

@@ -189,5 +189,6 @@ def _require_enough(out, rows, counts, listed, max_skipped_fraction):
     if not rows:
         raise RankPoseError(
             f"source: no identity has enough usable views ({told}); see "
-            f"{str(out / 'skipped.csv')!r}, or pass --minimum_views=1"
+            f"{str(out / 'skipped.csv')!r}"
+            + (", or pass --minimum_views=1" if views.TOO_FEW_VIEWS in counts else "")
         )

@@ -74,3 +74,23 @@ def test_a_box_that_is_none_has_a_reason(cells, reason):
         box_columns.read(row, tuple("xywh"))
     assert str(skipped.value) == reason
     assert box_columns.read(dict.fromkeys("xywh", ""), tuple("xywh")) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"left": 20, "top": 30, "right": 60, "bottom": 80},
+        {"X_min": 20, "y_min": 30, "x_max": 60, "y_max": 80, "score": 1},
+        {"x": 20, "y": 30, "width": 40, "height": 50},
+        [20, 30, 60, 80],
+        "20 30 60 80",
+    ],
+)
+def test_a_box_in_one_cell_may_name_its_edges(value):
+    np.testing.assert_array_equal(box_columns.read({"box": value}, ("box",)), [20, 30, 60, 80])
+
+
+@pytest.mark.parametrize("value", [{}, {"left": 1, "top": 2}, {"box": [1, 2, 3, 4]}])
+def test_an_object_without_edges_is_no_box(value):
+    with pytest.raises(views.SkippedView, match=views.BAD_BOX):
+        box_columns.read({"box": value}, ("box",))

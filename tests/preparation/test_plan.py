@@ -113,13 +113,17 @@ def test_the_fingerprint_of_synthetic_heads_follows_count_and_seed():
 def test_no_source_no_picture_and_a_wrong_kind_are_one_sentence(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "rows.csv").write_text("image,identity,yaw,pitch,roll\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "poses.csv").write_text("image,yaw (deg),pitch,roll\na.png,1,2,3\n")
+    (tmp_path / "folder" / "a.png").touch()
     for source, kind, message in (
         (None, "auto", "--source=PATH"),
         (tmp_path / "absent", "auto", "there is nothing at"),
         (tmp_path / "absent.csv", "auto", "there is nothing at"),
         (tmp_path / "empty", "auto", "holds no picture"),
         (tmp_path / "empty", "manifest", "holds no table"),
-        (tmp_path / "rows.csv", "auto", "holds no picture"),
+        (tmp_path / "rows.csv", "auto", "'rows.csv' has a header and no rows"),
+        (tmp_path / "folder", "auto", "holds no picture.*pass its table poses.csv as --source"),
         (tmp_path / "rows.csv", "w300lp", "holds no picture"),
         (tmp_path / "rows.csv", "synthetic", "takes none"),
     ):

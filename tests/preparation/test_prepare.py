@@ -167,6 +167,13 @@ def test_boxes_outside_the_picture_and_in_shares_are_counted_reasons(tmp_path):
         _prepare(tmp_path / "m.csv", tmp_path / "strict", minimum_views=1)
 
 
+def test_pictures_that_are_all_missing_are_no_want_of_views(tmp_path):
+    (tmp_path / "m.csv").write_text("image,identity,yaw,pitch,roll\nno.jpg,p,1,2,30\n")
+    with pytest.raises(RankPoseError, match="missing picture 1") as error:
+        _prepare(tmp_path / "m.csv", tmp_path / "out", minimum_views=1, max_skipped_fraction=1.0)
+    assert "--minimum_views" not in str(error.value)
+
+
 def test_a_manifest_and_aflw2000_are_prepared_too(tmp_path):
     for view in range(2):
         (tmp_path / f"{view}.jpg").write_bytes(made_up.jpeg())
