@@ -9,6 +9,7 @@ import numpy as np
 from rankpose_tf.core import draw as drawing
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError
 
 DRAWINGS = ("axes", "cube", "none")
 SHEET_SUFFIXES = (".png", ".jpg")
@@ -20,17 +21,19 @@ _JPEG_SUFFIXES = (".jpg", ".jpeg", ".jpe")
 
 
 def annotate(image, faces, draw):
-    """Draws a pose at the centre of each face.
+    """Draws a pose at the centre of each face, in grey where the model doubts it.
 
     Args:
       image: (H, W, 3) uint8 RGB; left as it is.
-      faces: sequence of (box (4,) pixels, or None for the whole picture; angles (3,) degrees).
+      faces: sequence of (box (4,) pixels, or None for the whole picture; angles (3,) degrees; and
+        perhaps whether it is doubted).
       draw: "axes" or "cube".
 
     Returns:
       (H, W, 3) uint8 RGB.
     """
-    for box, angles in faces:
+    for box, angles, *doubted in faces:
+        before = image
         height, width = image.shape[:2]
         box = np.array([0, 0, width, height] if box is None else box, np.float64)
         side = (box[2:] - box[:2]).max()
@@ -41,6 +44,8 @@ def annotate(image, faces, draw):
             image = drawing.draw_cube(image, angles, centre, 0.8 * side)
         else:
             image = drawing.draw_axes(image, angles, centre, 0.6 * side)
+        if any(doubted):
+            image = drawing.greyed(before, image)
     return image
 
 
@@ -124,7 +129,11 @@ def _by_picture(rows):
     """Yields (path, list of (box, angles)) of the rows of pictures, which are neighbours."""
     of_pictures = (row for row in rows if row.frame is None)
     for path, group in itertools.groupby(of_pictures, lambda row: row.path):
-        yield path, [(row.box, row.angles) for row in group if row.angles is not None]
+        yield path, [
+            (row.box, row.angles, row.errors is not None and ExpectedError(*row.errors).doubted)
+            for row in group
+            if row.angles is not None
+        ]
 
 
 def _tile(image):

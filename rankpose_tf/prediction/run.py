@@ -12,6 +12,7 @@ from absl import logging
 
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError
 from rankpose_tf.prediction import drawings, pipeline, results, video
 from rankpose_tf.prediction.inputs import CAMERA, PICTURE
 from rankpose_tf.prediction.tracking import VideoPoses
@@ -184,9 +185,12 @@ class _Run:
             logging.warning("%s", error)
 
     def _drawn(self, item, angles):
+        doubted = [False] * len(angles)
+        if item.errors is not None:
+            doubted = ExpectedError.from_array(item.errors).doubted
         faces = [
-            (box, pose)
-            for (box, *_), pose in zip(item.faces, angles, strict=True)
+            (box, pose, doubt)
+            for (box, *_), pose, doubt in zip(item.faces, angles, doubted, strict=True)
             if np.all(np.isfinite(pose))
         ]
         return drawings.annotate(item.image, faces, self._draw)
@@ -219,7 +223,7 @@ class _Run:
             for item, angles in pipeline.poses(items, self._estimator, batch_size):
                 # A crop has no box: its face is always where it was.
                 boxes = [(0, 0, 1, 1) if box is None else box for box, *_ in item.faces]
-                numbers, angles = tracked.smooth(boxes, angles, item.time)
+                numbers, angles = tracked.smooth(boxes, angles, item.time, item.errors)
                 self._keep(item, angles, numbers)
                 self.summary.frames += 1
                 bar.update()
@@ -247,6 +251,9 @@ class _Run:
             _row(place, number, face.box, face.score, pose)
             for number, face, pose in zip(numbers, item.faces, angles, strict=True)
         ]
+        if item.errors is not None:
+            pairs = zip(rows, item.errors.tolist(), strict=True)
+            rows = [row._replace(errors=tuple(errors)) for row, errors in pairs]
         self.summary.faces += len(rows)
         self.summary.without_face += not rows and item.reason is None
         self.summary.failed += item.reason is not None

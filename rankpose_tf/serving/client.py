@@ -5,7 +5,6 @@ A transport (grpc_client.py, rest_client.py) sends one request; everything else 
 
 import collections
 import concurrent.futures
-import dataclasses
 import itertools
 import math
 import pathlib
@@ -15,6 +14,7 @@ import time
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError, columns
 from rankpose_tf.serving.results import ServedPose, ServingError
 
 # First pause before a retry, seconds; it doubles with each, and each is shortened at random so
@@ -192,7 +192,7 @@ class Client:
 
     def _poses(self, outputs, count):
         """`ServedPose`s of the outputs of one request, name -> (B,)."""
-        names = [field.name for field in dataclasses.fields(ServedPose)]
+        names = [*columns(outputs), "valid"]
         shapes = {name: len(outputs[name]) for name in names if name in outputs}
         if shapes != dict.fromkeys(names, count):
             raise ServingError(
@@ -201,8 +201,8 @@ class Client:
                 f"{self.model!r} a model that rankpose_tf.export wrote?",
                 self.address,
             )
-        rows = zip(*(outputs[name] for name in names), strict=True)
-        return [ServedPose(float(y), float(p), float(r), bool(valid)) for y, p, r, valid in rows]
+        rows = zip(*(map(float, outputs[name]) for name in names), strict=True)
+        return [_pose(row) for row in rows]
 
     def _with_retries(self, send, deadline):
         """`send(seconds left)`, again after UNAVAILABLE while there is time."""
@@ -228,6 +228,12 @@ class Client:
     def _signatures(self, seconds):
         """One request: name -> `Signature`."""
         raise NotImplementedError
+
+
+def _pose(row):
+    """`ServedPose` of yaw, pitch, roll, perhaps their expected errors, and valid."""
+    error = ExpectedError(*row[3:6]) if len(row) > 4 else None
+    return ServedPose(*row[:3], bool(row[-1]), error)
 
 
 def _checked_deadline(seconds):

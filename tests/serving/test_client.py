@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ANGLES, ERRORS, ExpectedError
 from rankpose_tf.serving import (
+    Client,
     GrpcClient,
     ModelVersion,
     RestClient,
@@ -332,3 +334,15 @@ def test_an_answer_of_another_model_is_told(connect, server, monkeypatch):
     monkeypatch.setattr(server.core.session, "run", lambda *arguments: outputs)
     with pytest.raises(ServingError, match="DATA_LOSS: expected 1 values each of yaw"):
         connect().predict([b"1"])
+
+
+def test_expected_errors_are_with_the_pose_where_the_model_tells_them():
+    outputs = {name: [float(n), 1.0] for n, name in enumerate((*ANGLES, *ERRORS))}
+    outputs["valid"] = [True, False]
+    first, second = Client("host:1")._poses(outputs, 2)
+    assert (first.yaw, first.error) == (0.0, ExpectedError(3.0, 4.0, 5.0))
+    assert not second.valid and second.error.mean == 1.0
+
+
+def test_a_model_without_expected_errors_gives_none(connect):
+    assert connect().predict([b"7"])[0].error is None
