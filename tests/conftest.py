@@ -50,6 +50,22 @@ def one_block_model(tmp_path_factory):
         return write_untrained(tmp_path_factory.mktemp("one_block_model"))
 
 
+@pytest.fixture(scope="session")
+def doubting_model(small_model, tmp_path_factory):
+    """Workdir with `small_model` and an untrained head that tells its expected error."""
+    import keras
+
+    from rankpose_tf.models import expected_error, saving
+
+    keras.utils.set_random_seed(6)
+    network = saving.read_network(small_model)
+    features = network.get_layer("features").output.shape[-1]
+    whole = expected_error.with_head(network, expected_error.new_head(features, 8))
+    workdir = tmp_path_factory.mktemp("doubting_model")
+    saving.save_model(whole, workdir / "best.keras", saving.read_description(small_model))
+    return workdir
+
+
 def write_untrained(workdir):
     """Fills `workdir` as `small_model` says, and returns it.
 

@@ -146,3 +146,18 @@ def grid(images, columns):
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
     return np.concatenate(rows, 0)
+
+
+def greyed(before, drawn):
+    """A drawing whose colours are grey, on a picture whose own stay.
+
+    Args:
+      before: (H, W, 3) uint8 RGB.
+      drawn: the same with lines on it.
+
+    Returns:
+      (H, W, 3) uint8 RGB.
+    """
+    grey = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    changed = (before != drawn).any(axis=2, keepdims=True)
+    return np.where(changed, grey, drawn)

@@ -45,7 +45,7 @@ def numbers(error):
     return error if isinstance(error, ExpectedError) else ExpectedError.from_array(error)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True)
 class ExpectedError:
     """By how much each angle of a pose may be off: what about two thirds of the errors are within.
 

@@ -184,7 +184,10 @@ def _pose_function(network, start, variant):
         radians = _float_head(head, features) if variant == "int8" else head(features)
         columns = tf.unstack(radians * (180.0 / math.pi), axis=1)
         if len(names) > len(columns):
-            error = expected_error.of_features(network, features)
+            # Without this the converter moves the features' offset into the head, and what the pose
+            # is made of is quantised twice: int8 was off by half as much again.
+            kept = tf.maximum(features, -1e6)
+            error = expected_error.of_features(network, kept)
             columns += tf.unstack(error * (180.0 / math.pi), axis=1)
         return dict(zip(names, columns, strict=True))
 

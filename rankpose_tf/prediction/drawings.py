@@ -28,11 +28,13 @@ class DrawnFace(NamedTuple):
       box: (4,) left, top, right, bottom, pixels; None for a face that is the whole picture.
       angles: (3,) degrees; yaw, pitch, roll.
       number: of the face in its picture or video; None to leave it out.
+      doubted: whether the model expects the pose to be far off; it is drawn in grey then.
     """
 
     box: tuple | None
     angles: tuple
     number: int | None = None
+    doubted: bool = False
 
 
 def annotate(image, faces, draw):
@@ -76,10 +78,13 @@ def _put_pose(image, face, draw):
     if face.box is not None:
         thin = max(1, round(thickness / 3))
         drawing.put_box(image, np.clip(box, -limit, 2 * limit), thin)
+    before = image.copy() if face.doubted else None
     if draw == "cube":
         drawing.put_cube(image, face.angles, centre, _CUBE * side, thickness)
     else:
         drawing.put_axes(image, face.angles, centre, _AXIS * side, thickness)
+    if face.doubted:
+        image[:] = drawing.greyed(before, image)
 
 
 def write_picture(path, image):

@@ -27,10 +27,12 @@ def _followed(frames, estimator, look, poses):
         for frame in frames:
             item = look(pipeline.Item("", *frame))
             ((item, angles),) = pipeline.poses([item], estimator, 1)
-            numbers, angles = poses.smooth([face.box for face in item.faces], angles, item.time)
+            boxes = [face.box for face in item.faces]
+            numbers, angles = poses.smooth(boxes, angles, item.time, item.errors)
+            errors = [None] * len(boxes) if item.errors is None else item.errors
             faces = [
-                Face(face.box, face.score, Pose.from_array(pose))
-                for face, pose in zip(item.faces, angles, strict=True)
+                Face(face.box, face.score, Pose.from_array(pose, error))
+                for face, pose, error in zip(item.faces, angles, errors, strict=True)
             ]
             yield TrackedFrame(*frame, faces, numbers)
 

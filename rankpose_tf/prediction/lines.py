@@ -1,6 +1,6 @@
 """Rows of results as lines for a person: a sentence a face of one picture, else a table."""
 
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import ANGLES, ExpectedError
 from rankpose_tf.prediction.inputs import PICTURE
 
 _TITLES = (*ANGLES, "score", "face")
@@ -32,6 +32,7 @@ class Lines:
         time = "" if row.time is None else f"{row.time:.2f}"
         cells = [*numbers, score, _text(row.face)]
         path = row.path if row.reason is None else f"{row.path}: {row.reason}"
+        path += _doubt(row)
         return self._line(cells, _text(row.frame), time, path)
 
     def _line(self, cells, frame, time, path):
@@ -50,7 +51,13 @@ def sentence(row):
         f"{name} {angle:.1f}" for name, angle in zip(ANGLES, row.angles, strict=True)
     )
     box = "" if row.box is None else " in the box " + " ".join(f"{side:.0f}" for side in row.box)
-    return f"{row.path}: {angles} degrees{box}"
+    return f"{row.path}: {angles} degrees{box}{_doubt(row)}"
+
+
+def _doubt(row):
+    """What is said of a pose that may be off by more than 20 degrees."""
+    error = None if row.errors is None else ExpectedError(*row.errors)
+    return f", doubted: may be off by {error.mean:.0f}" if error and error.doubted else ""
 
 
 def _text(value):

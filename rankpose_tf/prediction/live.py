@@ -36,11 +36,15 @@ class TrackedFrame(NamedTuple):
         from rankpose_tf.prediction import drawings
 
         faces = [
-            drawings.DrawnFace(face.box, face.pose.as_array(), number)
+            drawings.DrawnFace(face.box, face.pose.as_array(), number, _is_doubted(face.pose))
             for number, face in zip(self.numbers, self.faces, strict=True)
             if np.all(np.isfinite(face.pose.as_array()))
         ]
         return drawings.annotate(self.image, faces, draw or drawings.USUAL)
+
+
+def _is_doubted(pose):
+    return pose.error is not None and pose.error.doubted
 
 
 def track(

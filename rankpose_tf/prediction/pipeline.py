@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rankpose_tf.core import pictures, upright
+from rankpose_tf.core.pose import Pose
 from rankpose_tf.inference import answers, detection
 from rankpose_tf.prediction.ahead import read_ahead
 
@@ -29,6 +30,7 @@ class Item(NamedTuple):
       faces: of `Detection`; its box and score are None where the whole picture is a crop.
       crops: of (S, S, 3) uint8, one a face.
       reason: why there is no picture.
+      errors: (faces, 3) expected errors, degrees, once predicted; None of a model without them.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Item(NamedTuple):
     faces: tuple = ()
     crops: tuple = ()
     reason: str | None = None
+    errors: np.ndarray | None = None
 
 
 def weight(item):
@@ -146,9 +149,12 @@ def poses(items, estimator, batch_size):
 
 def _predicted(items, estimator):
     crops = [crop for item in items for crop in item.crops]
-    angles = estimator.predict_crops(np.stack(crops)).as_array() if crops else np.zeros((0, 3))
+    poses = estimator.predict_crops(np.stack(crops)) if crops else Pose.from_array(np.zeros((0, 3)))
     start = 0
     for item in items:
         end = start + len(item.crops)
-        yield item, upright.turned_back(angles[start:end], [face.turn for face in item.faces])
+        own, turns = poses[start:end], [face.turn for face in item.faces]
+        if own.error is not None:
+            item = item._replace(errors=upright.turned_errors(own.error.as_array(), turns))
+        yield item, upright.turned_back(own.as_array(), turns)
         start = end

@@ -16,13 +16,14 @@ from typing import NamedTuple
 
 from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import ANGLES
+from rankpose_tf.core.expected_error import ANGLES, ERRORS
 
 SUFFIXES = (".csv", ".jsonl")
 _ANOTHER = "pass another --out"
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
     *ANGLES,
+    *ERRORS,
     "reason",
 )
 # A path may hold bytes that are no UTF-8.
@@ -41,6 +42,7 @@ class Row(NamedTuple):
       score: the detector's.
       angles: (3,) yaw, pitch, roll, degrees.
       reason: why there is no pose.
+      errors: (3,) expected errors of yaw, pitch, roll, degrees; None of a model without them.
     """
 
     path: str
@@ -51,6 +53,7 @@ class Row(NamedTuple):
     score: float | None = None
     angles: tuple | None = None
     reason: str | None = None
+    errors: tuple | None = None
 
 
 class ResultFile:
@@ -153,6 +156,7 @@ def _row(record):
     """Row of a dict of strings or numbers, in the names of either format."""
     sides = record.get("box") or [record.get(side) for side in COLUMNS[4:8]]
     angles = [record[name] for name in ANGLES]
+    errors = [record[name] for name in ERRORS]
     return Row(
         path=record["path"],
         frame=_number(record["frame"], int),
@@ -162,6 +166,7 @@ def _row(record):
         score=_number(record["score"], float),
         angles=None if angles[0] is None else tuple(map(float, angles)),
         reason=record["reason"],
+        errors=None if errors[0] is None else tuple(map(float, errors)),
     )
 
 
@@ -232,6 +237,7 @@ def _json_row(row):
 def _record(row):
     """What is written of a row, rounded, by name."""
     angles = [_rounded(angle, 4) for angle in row.angles or [None] * 3]
+    errors = [_rounded(error, 2) for error in row.errors or [None] * 3]
     return {
         "path": row.path,
         "frame": row.frame,
@@ -239,7 +245,7 @@ def _record(row):
         "face": row.face,
         "box": row.box and [_rounded(value, 2) for value in row.box],
         "score": _rounded(row.score, 4),
-        **dict(zip(ANGLES, angles, strict=True)),
+        **dict(zip((*ANGLES, *ERRORS), (*angles, *errors), strict=True)),
         "reason": row.reason,
     }
 

@@ -12,6 +12,7 @@ from absl import logging
 
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError
 from rankpose_tf.prediction import drawings, pipeline, results, sheet, streams, video, video_writer
 from rankpose_tf.prediction.inputs import CAMERA, PICTURE
 from rankpose_tf.prediction.tracking import VideoPoses
@@ -187,9 +188,12 @@ class _Run:
             logging.warning("%s", error)
 
     def _drawn(self, item, angles, numbers):
+        doubted = [False] * len(angles)
+        if item.errors is not None:
+            doubted = ExpectedError.from_array(item.errors).doubted
         faces = [
-            drawings.DrawnFace(face.box, pose, number)
-            for face, pose, number in zip(item.faces, angles, numbers, strict=True)
+            drawings.DrawnFace(face.box, pose, number, bool(doubt))
+            for face, pose, number, doubt in zip(item.faces, angles, numbers, doubted, strict=True)
             if np.all(np.isfinite(pose))
         ]
         return drawings.annotate(item.image, faces, self._draw)
@@ -232,7 +236,7 @@ class _Run:
             for item, angles in pipeline.poses(items, self._estimator, batch_size):
                 # A crop has no box: its face is always where it was.
                 boxes = [(0, 0, 1, 1) if box is None else box for box, *_ in item.faces]
-                numbers, angles = tracked.smooth(boxes, angles, item.time)
+                numbers, angles = tracked.smooth(boxes, angles, item.time, item.errors)
                 self._keep(item, angles, numbers)
                 self.summary.frames += 1
                 bar.update()
@@ -261,6 +265,9 @@ class _Run:
             _row(place, number, face.box, face.score, pose)
             for number, face, pose in zip(numbers, item.faces, angles, strict=True)
         ]
+        if item.errors is not None:
+            pairs = zip(rows, item.errors.tolist(), strict=True)
+            rows = [row._replace(errors=tuple(errors)) for row, errors in pairs]
         self.summary.faces += len(rows)
         self.summary.without_face += not rows and item.reason is None
         self.summary.failed += item.reason is not None

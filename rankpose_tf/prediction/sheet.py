@@ -7,6 +7,7 @@ import numpy as np
 
 from rankpose_tf.core import crop, lettering, pictures
 from rankpose_tf.core import draw as drawing
+from rankpose_tf.core.expected_error import ExpectedError
 from rankpose_tf.prediction import drawings, labels
 
 SUFFIXES = (".png", ".jpg")
@@ -62,7 +63,9 @@ def _tile(image, row, draw):
     last = _SIDE + strip
     if image is not None:
         shown, box = _cut_out(image, row.box)
-        faces = [] if row.angles is None else [drawings.DrawnFace(box, row.angles)]
+        doubted = row.errors is not None and ExpectedError(*row.errors).doubted
+        face = drawings.DrawnFace(box, row.angles, doubted=doubted)
+        faces = [] if row.angles is None else [face]
         tile[:_SIDE] = drawings.with_poses(shown, faces, draw)
     if row.angles is not None:
         lettering.draw_strip(tile, labels.text_of(row.angles), 0, last, _LETTER)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import DOUBTED
 from rankpose_tf.core.pose import angles_from_rotation, rotation_from_angles
 
 # Chosen by tests/prediction/test_smoothing.py: of a still face with noise of 1 to 3 degrees more
@@ -22,6 +23,9 @@ from rankpose_tf.core.pose import angles_from_rotation, rotation_from_angles
 MINIMUM_CUTOFF = 0.5
 BETA = 0.04
 DERIVATIVE_CUTOFF = 1.0
+# Degrees: up to this expected error a measurement counts in full; most faces that are seen well
+# have less.
+_BELIEVED = 5.0
 
 
 class RotationSmoother:
@@ -31,6 +35,10 @@ class RotationSmoother:
     a second between successive measurements, is low-passed with `derivative_cutoff`; its length
     gives f = minimum_cutoff + beta * speed, and the filtered rotation goes the part alpha of the
     shortest turn (slerp) towards the measurement. A steady turn lags by 1 / (2 pi f) seconds.
+
+    A measurement that the model doubts counts less: of the turn from the filtered rotation to it
+    only the part min(1, (5 / E)^2) is believed, E being the mean expected error in degrees, as
+    inverse variances weigh. One with E over 20 that comes first is given back and not kept.
 
     The first measurement is given back as it is. One that is not finite is given back too and
     otherwise ignored. At a time equal to the last nothing can move (t = 0), so the last filtered
@@ -64,12 +72,13 @@ class RotationSmoother:
         self._measured = self._filtered = None
         self._velocity = np.zeros(3)
 
-    def filter(self, angles, time):
+    def filter(self, angles, time, error=None):
         """Takes the next measurement.
 
         Args:
           angles: (3,) degrees.
           time: seconds, of any origin.
+          error: (3,) expected errors, degrees; None believes it.
 
         Returns:
           (3,) degrees, float64, the filtered pose; yaw within +-90.
@@ -87,10 +96,16 @@ class RotationSmoother:
         if not np.all(np.isfinite(angles)):
             return angles
         measured = Rotation.from_matrix(rotation_from_angles(np.radians(angles)))
+        expected = 0.0 if error is None else float(np.mean(error))
+        if self._time is None and expected > DOUBTED:
+            return angles
         if self._time is None or time < self._time:
             self.reset()
             self._time, self._measured, self._filtered = time, measured, measured
             return angles
+        if expected > _BELIEVED:
+            turn = (self._filtered.inv() * measured).as_rotvec()
+            measured = self._filtered * Rotation.from_rotvec((_BELIEVED / expected) ** 2 * turn)
         if time > self._time:
             self._step(measured, time - self._time)
             self._time, self._measured = time, measured

@@ -159,13 +159,14 @@ class VideoPoses:
         self._new_smoother = new_smoother if smoothing else None
         self._smoothers = {}
 
-    def smooth(self, boxes, angles, time):
+    def smooth(self, boxes, angles, time, errors=None):
         """Takes the faces of the next frame; frames without faces have to be given too.
 
         Args:
           boxes: (N, 4), N may be 0.
           angles: (N, 3) degrees.
           time: seconds.
+          errors: (N, 3) expected errors, degrees; None of a model without them.
 
         Returns:
           List of N integers, the faces' numbers, and list of N angles (3,), smoothed.
@@ -175,5 +176,6 @@ class VideoPoses:
             return numbers, list(angles)
         known = self._tracker.known
         self._smoothers = {n: self._smoothers.get(n) or self._new_smoother() for n in known}
-        pairs = zip(numbers, angles, strict=True)
-        return numbers, [self._smoothers[number].filter(pose, time) for number, pose in pairs]
+        errors = [None] * len(numbers) if errors is None else errors
+        faces = zip(numbers, angles, errors, strict=True)
+        return numbers, [self._smoothers[n].filter(pose, time, error) for n, pose, error in faces]

@@ -5,7 +5,6 @@ A transport (grpc_client.py, rest_client.py) sends one request; everything else 
 
 import collections
 import concurrent.futures
-import dataclasses
 import itertools
 import math
 import numbers
@@ -18,6 +17,7 @@ import time
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError, columns
 from rankpose_tf.serving.results import ServedPose, ServingError
 
 # First pause before a retry, seconds; it doubles with each, and each is shortened at random so
@@ -202,7 +202,7 @@ class Client:
 
     def _poses(self, outputs, count):
         """`ServedPose`s of the outputs of one request, name -> (B,)."""
-        names = [field.name for field in dataclasses.fields(ServedPose)]
+        names = [*columns(outputs), "valid"]
         shapes = {name: len(outputs[name]) for name in names if name in outputs}
         if shapes != dict.fromkeys(names, count):
             raise ServingError(
@@ -211,8 +211,8 @@ class Client:
                 f"{self.model!r} a model that rankpose_tf.export wrote?",
                 self.address,
             )
-        rows = zip(*(outputs[name] for name in names), strict=True)
-        return [ServedPose(float(y), float(p), float(r), bool(valid)) for y, p, r, valid in rows]
+        rows = zip(*(map(float, outputs[name]) for name in names), strict=True)
+        return [_pose(row) for row in rows]
 
     def _with_retries(self, send, deadline):
         """`send(seconds left)`, again after UNAVAILABLE while there is time."""
@@ -264,6 +264,12 @@ def _require_whole(name, value, least):
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < least:
         raise RankPoseError(f"{name}: expected a whole number from {least}, received {value!r}")
+
+
+def _pose(row):
+    """`ServedPose` of yaw, pitch, roll, perhaps their expected errors, and valid."""
+    error = ExpectedError(*row[3:6]) if len(row) > 4 else None
+    return ServedPose(*row[:3], bool(row[-1]), error)
 
 
 def _checked_deadline(seconds):

@@ -3,6 +3,7 @@
 import dataclasses
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ExpectedError
 
 _WHAT_TO_DO = {
     "DEADLINE_EXCEEDED": "pass a longer deadline= or fewer pictures a request",
@@ -30,12 +31,17 @@ class ServingError(RankPoseError):
 
 @dataclasses.dataclass(frozen=True)
 class ServedPose:
-    """One answer: degrees, or NaN and not valid where the picture could not be predicted on."""
+    """One answer: degrees, or NaN and not valid where the picture could not be predicted on.
+
+    Attributes:
+      error: by how much each angle may be off, degrees; None of a model that does not tell.
+    """
 
     yaw: float
     pitch: float
     roll: float
     valid: bool
+    error: ExpectedError | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.evaluation import doubt
+from rankpose_tf.evaluation import run as evaluation
 
 
 def poses(errors):
@@ -49,3 +50,18 @@ def test_pictures_over_twenty_degrees_are_doubted():
 def test_another_number_of_expected_errors_is_refused():
     with pytest.raises(RankPoseError, match=r"expected shape \(3, 3\)"):
         doubt.summarise(*poses([1.0, 2.0, 3.0]), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("name", ["small_model", "doubting_model"])
+def test_evaluate_tells_them_of_a_model_that_has_them(name, request, prepared, tmp_path):
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "out"
+    result, _ = evaluation.evaluate(
+        model=request.getfixturevalue(name), data=prepared, out=out, plots=True
+    )
+    has_them = name == "doubting_model"
+    assert ("expected_error" in result) == has_them == (out / "sparsification.png").is_file()
+    assert ("errors within the expected" in evaluation.table(result)) == has_them
+    header = (out / "predictions.csv").read_text().splitlines()[0]
+    assert header.endswith("error_mean,expected_yaw,expected_pitch,expected_roll") == has_them
+    assert header.endswith("error_mean") != has_them

@@ -16,6 +16,7 @@ ROWS = [
     Row("film.mp4", 0, 0.0, 3, (1, 2, 3, 4), 0.75, (1, 2, 3)),
     Row("film.mp4", 1, 0.04, reason="no face found"),
     Row("crop.jpg", face=0, angles=(1, 2, 3)),
+    Row("doubt.jpg", face=0, angles=(1, 2, 3), errors=(20.5, 30, 40)),
     Row("latin-\udce9.jpg", reason="is empty"),
 ]
 
@@ -42,7 +43,8 @@ def test_csv_has_the_columns_of_the_issue(tmp_path):
     with open(tmp_path / "poses.csv", newline="") as stream:
         (record,) = csv.DictReader(stream)
     assert list(record) == (
-        "path frame time face left top right bottom score yaw pitch roll reason".split()
+        "path frame time face left top right bottom score yaw pitch roll "
+        "yaw_error pitch_error roll_error reason".split()
     )
     assert [record[name] for name in ("right", "pitch", "frame")] == ["30.25", "-20.5", ""]
 

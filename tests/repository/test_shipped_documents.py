@@ -66,3 +66,17 @@ def test_the_model_card_has_every_row_of_the_evaluation(evaluation):
         assert f"| {row['images']} | {errors(row['mae'])} | {mean} |" in card
     mae = evaluation["mae"]
     assert f"| {evaluation['images']} | {errors(mae)} | **{mae['mean']:.2f}** |" in card
+
+
+def test_the_page_of_expected_errors_has_what_was_measured():
+    page = (ROOT / "docs" / "expected_error.md").read_text()
+    held_out = json.loads((RESULTS / "wide" / "error.json").read_text())["held_out"]
+    dev = json.loads((RESULTS / "wide" / "evaluation.json").read_text())["expected_error"]
+    for title, value in (
+        ("errors within the expected", lambda one: f"{one['within']['mean']:.1%}"),
+        ("most doubted tenth", lambda one: f"{one['doubted_tenth']['share_of_error']:.1%}"),
+        ("that a tenth can carry", lambda one: f"{one['doubted_tenth']['possible']:.1%}"),
+        ("other nine tenths", lambda one: f"{one['other_nine_tenths']['mae']:.2f}, "
+         f"{one['other_nine_tenths']['lower']:.1%} lower"),
+    ):  # fmt: skip
+        assert f"{title} | {value(held_out)} | {value(dev)} |" in page

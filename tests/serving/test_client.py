@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.core.expected_error import ANGLES, ERRORS, ExpectedError
 from rankpose_tf.serving import (
+    Client,
     GrpcClient,
     ModelVersion,
     RestClient,
@@ -380,3 +382,15 @@ def test_what_can_not_be_sent_is_named():
         client.predict_crops([b"a"], ["x"])
     with pytest.raises(RankPoseError, match="arrays: expected pictures of one size"):
         client.predict_arrays([np.zeros((4, 4, 3), np.uint8), np.zeros((5, 4, 3), np.uint8)])
+
+
+def test_expected_errors_are_with_the_pose_where_the_model_tells_them():
+    outputs = {name: [float(n), 1.0] for n, name in enumerate((*ANGLES, *ERRORS))}
+    outputs["valid"] = [True, False]
+    first, second = Client("host:1")._poses(outputs, 2)
+    assert (first.yaw, first.error) == (0.0, ExpectedError(3.0, 4.0, 5.0))
+    assert not second.valid and second.error.mean == 1.0
+
+
+def test_a_model_without_expected_errors_gives_none(connect):
+    assert connect().predict([b"7"])[0].error is None
