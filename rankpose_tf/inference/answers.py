@@ -12,15 +12,13 @@ MTCNN where the five keypoints are there, and its faces turned upright.
 """
 
 import reprlib
+import warnings
 
 import numpy as np
-from absl import logging
 
 from rankpose_tf.core import boxes
 from rankpose_tf.core.errors import RankPoseError
 
-# How often a run tells of boxes that are inside out.
-_TOLD = 3
 _KEYS = {"box", "confidence", "keypoints"}
 
 
@@ -73,13 +71,12 @@ def _with_scores(found):
 
 def _tell_inside_out(faces):
     """A detector that answers left, top, width, height has such boxes, and wrong ones besides."""
-    wrong = [face.box.tolist() for face in faces if np.any(face.box[2:] < face.box[:2])]
-    if wrong:
-        logging.log_first_n(
-            logging.WARNING,
-            "detector: %d of %d boxes end before they begin and are left out, the first is %s; "
-            "expected left, top, right, bottom, not width and height",
-            *(_TOLD, len(wrong), len(faces), wrong[0]),
+    if any(np.any(face.box[2:] < face.box[:2]) for face in faces):
+        # Python shows it once, however many frames there are.
+        warnings.warn(
+            "detector: boxes that end before they begin are left out; expected left, top, right, "
+            "bottom, not width and height",
+            stacklevel=3,
         )
 
 

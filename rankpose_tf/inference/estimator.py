@@ -9,13 +9,13 @@ tolerance of their export. `loading.load` makes estimators.
 """
 
 import itertools
+import logging
 import math
 import numbers
 import reprlib
 from typing import NamedTuple
 
 import numpy as np
-from absl import logging
 
 from rankpose_tf.core import boxes, crop, pictures, upright
 from rankpose_tf.core.errors import RankPoseError
@@ -24,6 +24,8 @@ from rankpose_tf.inference import answers
 
 # Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
 BATCH_SIZE = 64
+# Python's own: absl, whose logger the commands have, is not needed to predict.
+_LOGGER = logging.getLogger(__name__)
 # What `predict` does where a picture or a box can't be used.
 ON_ERROR = ("raise", "nan")
 
@@ -285,5 +287,5 @@ def _or_none(on_error, name, make):
     except RankPoseError as error:
         if on_error == "raise":
             raise
-        logging.warning("%s: its pose is NaN: %s", name, error)
+        _LOGGER.warning("%s: its pose is NaN: %s", name, error)
         return None

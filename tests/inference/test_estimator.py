@@ -1,7 +1,6 @@
 """The estimator around any network: what it takes, what the network sees, what it refuses."""
 
 import io
-import logging
 import threading
 
 import numpy as np
@@ -250,14 +249,7 @@ def test_no_crop_is_cut_outside_the_picture(judge, box):
         judge.crop(scene(50, 50), box)
 
 
-@pytest.fixture
-def warnings_of_absl(caplog, monkeypatch):
-    """What is logged; absl's logger tells its own handler alone, unless told otherwise."""
-    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
-    return caplog
-
-
-def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, warnings_of_absl):
+def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, caplog):
     whole = tmp_path / "whole.png"
     whole.write_bytes(png(scene(30, 40)))
     given = [str(whole), "/absent.jpg", scene(9, 9), b"no picture", scene(5, 5)[..., 0], whole]
@@ -265,7 +257,7 @@ def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, warnin
     np.testing.assert_array_equal(np.isnan(found).all(axis=1), [0, 1, 0, 1, 1, 0])
     np.testing.assert_array_equal(found[0], judge.predict(whole).as_array())
     np.testing.assert_array_equal(found[2], judge.predict(given[2]).as_array())
-    told = [record.getMessage() for record in warnings_of_absl.records]
+    told = [record.getMessage() for record in caplog.records]
     assert len(told) == 3
     assert told[0].startswith("image[1]: its pose is NaN: image: /absent.jpg: can't be opened")
     assert told[1].startswith("image[3]: ") and "no JPEG, PNG" in told[1]
@@ -276,7 +268,7 @@ def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, warnin
         judge.predict(given, on_error="raise")
 
 
-def test_one_box_that_is_none_loses_no_other(judge, warnings_of_absl):
+def test_one_box_that_is_none_loses_no_other(judge, caplog):
     image = scene(50, 60)
     wrong = [(60, 0, 90, 30), (30, 2, 10, 40), (0.1, 0.1, 0.5, 0.6), (1, 2, np.nan, 4)]
     boxes = [(5, 5, 30, 30), *wrong]
@@ -285,19 +277,19 @@ def test_one_box_that_is_none_loses_no_other(judge, warnings_of_absl):
         found = judge.predict(given, boxes, on_error="nan").as_array()
         np.testing.assert_array_equal(found[0], expected)
         assert np.isnan(found[1:]).all()
-    told = [record.getMessage() for record in warnings_of_absl.records]
+    told = [record.getMessage() for record in caplog.records]
     assert [text.partition(":")[0] for text in told] == [
         *(f"box[{index}]" for index in (1, 2, 3, 4)),
         *(f"image[{index}]" for index in (1, 2, 3, 4)),
     ]
 
 
-def test_one_picture_alone_may_be_nan_too(judge, network, warnings_of_absl):
+def test_one_picture_alone_may_be_nan_too(judge, network, caplog):
     found = judge.predict("/absent.jpg", on_error="nan")
     assert type(found.yaw) is float and np.isnan(found.as_array()).all()
     faces = judge.predict("/absent.jpg", [(1, 2, 9, 9), (2, 2, 9, 9)], on_error="nan")
     assert np.isnan(faces.as_array()).all() and len(faces) == 2
-    assert len(warnings_of_absl.records) == 2
+    assert len(caplog.records) == 2
     assert np.isnan(judge.predict([b""] * 70, on_error="nan").as_array()).all()
     # At most one black picture a call, which tells how many numbers an answer has.
     assert set(network.counts) <= {1}
