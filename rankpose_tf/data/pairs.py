@@ -136,7 +136,8 @@ def usable_records(directory, threshold=None, held_out=False, filter_angles=True
     """
     serialized = tf.data.TFRecordDataset(records.list_shards(directory))
     if threshold is not None:
-        serialized = serialized.filter(_identity_filter(threshold, held_out, filter_angles))
+        keep = _identity_filter(threshold, held_out, filter_angles, minimum_views=2)
+        serialized = serialized.filter(keep)
     for record in serialized:
         record = records.parse_identity(record)
         usable = _usable_views(record["poses"], filter_angles)

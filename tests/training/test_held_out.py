@@ -35,9 +35,7 @@ def test_figures_are_those_of_the_held_out_views_alone(small_model, prepared):
     np.testing.assert_allclose(frontal["mae"]["mean"], errors[inside].mean(), rtol=1e-4)
     first = [name.endswith("_0.jpg") for name in names]
     assert found["first_views"]["images"] == sum(first) == 5
-    np.testing.assert_allclose(
-        found["first_views"]["mae"]["mean"], errors[first].mean(), rtol=1e-4
-    )
+    np.testing.assert_allclose(found["first_views"]["mae"]["mean"], errors[first].mean(), rtol=1e-4)
     assert sum(part["images"] for part in found["first_views"]["by_yaw"]) == 5
 
 

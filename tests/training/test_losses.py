@@ -178,6 +178,4 @@ def test_loss_parts_add_up_to_the_loss(random_pairs):
     for part in parts:
         part.update_state(truth, predicted)
     loss = losses.RankPoseLoss(0.25, "degrees")(truth, predicted)
-    np.testing.assert_allclose(
-        0.25 * parts[0].result() + 0.75 * parts[1].result(), loss, rtol=1e-4
-    )
+    np.testing.assert_allclose(0.25 * parts[0].result() + 0.75 * parts[1].result(), loss, rtol=1e-4)
