@@ -62,5 +62,12 @@ def _deep_grey(content):
 
 
 def _over_black(content):
-    image = tf.cast(tf.io.decode_png(content, channels=4), tf.float32)
-    return tf.cast(tf.round(image[..., :3] * image[..., 3:] / 255.0), tf.uint8)
+    image = tf.io.decode_png(content, channels=4)
+    colours, alpha = image[..., :3], image[..., 3:]
+
+    def covered():
+        shares = tf.cast(alpha, tf.float32) / 255.0
+        return tf.cast(tf.round(tf.cast(colours, tf.float32) * shares), tf.uint8)
+
+    # Most pictures are opaque, and need not be multiplied.
+    return tf.cond(tf.reduce_min(alpha) < 255, covered, lambda: tf.identity(colours))

@@ -41,11 +41,10 @@ class Source(NamedTuple):
 
 
 def expand(inputs, listing=None):
-    """Lists what `inputs` name, every path once.
+    """Lists what `inputs` name, every path once; warns of files in folders that are not read.
 
     Args:
-      inputs: strings; a file, a folder (all pictures and videos in and below it and in folders
-        linked there, by name; how many other files it holds is told in a warning), a glob
+      inputs: strings; a file, a folder (all pictures and videos in and below it, by name), a glob
         pattern, a camera's index or device, a stream's address, or "-" for a list of files, one a
         line. What is named itself counts as a picture unless its suffix is a video's.
       listing: text stream that "-" reads; standard input by default.
