@@ -10,9 +10,9 @@ address (rtsp://, http://), or - for a list of files on standard input, one a li
 line a face is printed: yaw, pitch and roll, degrees.
 
 The columns of --out are path, frame, time (seconds), face, left, top, right, bottom, score, yaw,
-pitch, roll, yaw_error, pitch_error, roll_error (degrees: by how much each may be off, empty of a
-model without expected errors) and reason: why a picture gave no pose. Exit code 1 if some could
-not be read.
+pitch, roll (degrees) and reason: why a picture gave no pose; then, of a model that tells them,
+yaw_error, pitch_error, roll_error: by how much each may be off. Exit code 1 if some could not be
+read.
 """
 
 import os

@@ -8,25 +8,25 @@ import json
 
 import rankpose_tf
 from rankpose_tf.core import extras, files
-from rankpose_tf.core.expected_error import columns_of
+from rankpose_tf.core.expected_error import ANGLES, columns_of
 from rankpose_tf.models import folding
 
 OPSET = 17
 
 
-def metadata(network, description):
+def metadata(description, labels=ANGLES):
     """What a user of a bare file must know.
 
     Args:
-      network: the model.
-      description: of it, see `saving.load_model`.
+      description: of the model, see `saving.load_model`.
+      labels: names of the outputs.
 
     Returns:
       Dict of strings.
     """
     size = description["input_size"]
     return {
-        "labels": ",".join(columns_of(network)),
+        "labels": ",".join(labels),
         "units": "degrees",
         "input": f"image: (B, {size}, {size}, 3) uint8, RGB",
         "normalisation": "inside the model",
@@ -58,7 +58,7 @@ def write(network, description, path):
     ends = {output.name: output for output in model.graph.output}
     del model.graph.output[:]
     model.graph.output.extend(ends[name] for name in columns_of(network))
-    onnx.helper.set_model_props(model, metadata(network, description))
+    onnx.helper.set_model_props(model, metadata(description, columns_of(network)))
     onnx.checker.check_model(model, full_check=True)
     with files.replaced(path) as beside:
         onnx.save(model, str(beside))

@@ -38,7 +38,7 @@ def write(network, description, path):
         # Read from a signature, the outputs come in the order of a hash table.
         results = [model.output(name).get_node() for name in columns_of(network)]
         model = openvino.Model(results, model.get_parameters(), "rankpose")
-        for key, value in metadata(network, description).items():
+        for key, value in metadata(description, columns_of(network)).items():
             model.set_rt_info(value, ["rankpose", key])
         # The weights get their place first: an .xml is never without its .bin.
         with (

@@ -19,7 +19,7 @@ import numpy as np
 
 from rankpose_tf.core import boxes, crop, pictures, upright
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.core.pose import Pose
+from rankpose_tf.core.pose import ANGLES, Pose
 from rankpose_tf.inference import answers
 
 # Crops that the network sees at once: more are not faster on a CPU, and memory stays bounded.
@@ -76,6 +76,11 @@ class PoseEstimator:
         self.description = dict(description)
         self.input_size = int(description["input_size"])
         self.crop_scale = float(description["crop_scale"])
+
+    @property
+    def tells_error(self):
+        """Whether its poses have an `error`."""
+        return self._nothing().shape[1] > len(ANGLES)
 
     def __getstate__(self):
         # The detector is made again where it is needed.
@@ -223,7 +228,7 @@ class PoseEstimator:
             answers.append(np.full((len(batch), predicted.shape[1]), np.nan))
             answers[-1][usable] = predicted
         answers = np.concatenate(answers) if answers else self._nothing()
-        error = answers[:, 3:] if answers.shape[1] > 3 else None
+        error = answers[:, 3:] if answers.shape[1] > len(ANGLES) else None
         return Pose.from_array(answers[:, :3], error)
 
     def _nothing(self):

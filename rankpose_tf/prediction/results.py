@@ -6,6 +6,7 @@ ends at the end of a row; only a machine that loses its power can leave half a l
 """
 
 import csv
+import functools
 import io
 import itertools
 import json
@@ -23,9 +24,10 @@ _ANOTHER = "pass another --out"
 COLUMNS = (
     *("path", "frame", "time", "face", "left", "top", "right", "bottom", "score"),
     *ANGLES,
-    *ERRORS,
     "reason",
 )
+# Behind the others, of a model that tells its expected errors.
+COLUMNS_WITH_ERRORS = (*COLUMNS, *ERRORS)
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -62,6 +64,7 @@ class ResultFile:
     Args:
       path: ends in .csv or .jsonl.
       resume: go on in a file that may exist; without it an existing one is refused.
+      errors: the model tells its expected errors: there are columns for them.
 
     Attributes:
       done: set of the paths whose rows are in the file already.
@@ -70,15 +73,16 @@ class ResultFile:
       RankPoseError: if the path does not do, the file exists, or is not one of ours.
     """
 
-    def __init__(self, path, resume=False):
+    def __init__(self, path, resume=False, errors=False):
         self._path = pathlib.Path(path)
-        self._write_row = check(path, resume)
-        self.done = finished(self._path) if resume and self._path.exists() else set()
+        self._write_row = functools.partial(check(path, resume), errors=errors)
+        columns = COLUMNS_WITH_ERRORS if errors else COLUMNS
+        self.done = finished(self._path, columns) if resume and self._path.exists() else set()
         # Unbuffered: what `write` was given is the system's when it returns.
         self._stream = open(self._path, "ab" if resume else "xb", buffering=0)
         self._whole = self._stream.tell()
         if self._whole == 0 and self._path.suffix == ".csv":
-            self._append(_csv_line(COLUMNS))
+            self._append(_csv_line(columns))
 
     def write(self, rows):
         """Appends rows, all or none of them."""
@@ -104,19 +108,20 @@ class ResultFile:
 
 
 def check(path, resume):
-    """Refuses a path that `ResultFile` could not write to; gives its function Row -> line."""
+    """Refuses a path that `ResultFile` could not write to; gives its Row, errors -> line."""
     advice = "pass another name, or --resume to go on in it"
     path = files.new_file("out", path, SUFFIXES, resume, advice)
     return _csv_row if path.suffix == ".csv" else _json_row
 
 
-def finished(path):
+def finished(path, columns=COLUMNS):
     """Cuts a file that a run left behind to what is certainly whole.
 
     The last picture or video may be unfinished: its rows are taken out, to be made again.
 
     Args:
       path: .csv or .jsonl.
+      columns: that a .csv file has to have.
 
     Returns:
       Set of the paths that are left in the file.
@@ -124,7 +129,7 @@ def finished(path):
     Raises:
       RankPoseError: if the file was not written by `ResultFile`.
     """
-    groups = itertools.groupby(_whole_lines(path), lambda line: line[1])
+    groups = itertools.groupby(_whole_lines(path, columns), lambda line: line[1])
     # A header is never unfinished.
     last, pending, done = None, [], []
     with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
@@ -156,7 +161,7 @@ def _row(record):
     """Row of a dict of strings or numbers, in the names of either format."""
     sides = record.get("box") or [record.get(side) for side in COLUMNS[4:8]]
     angles = [record[name] for name in ANGLES]
-    errors = [record[name] for name in ERRORS]
+    errors = [record.get(name) for name in ERRORS]
     return Row(
         path=record["path"],
         frame=_number(record["frame"], int),
@@ -174,7 +179,7 @@ def _number(value, kind):
     return None if value is None else kind(value)
 
 
-def _lines(path):
+def _lines(path, columns):
     """Yields (text, path of its row or None for the header); ends before half a line."""
     with open(path, newline="", **_ENCODING) as stream:
         if path.suffix == ".jsonl":
@@ -185,19 +190,19 @@ def _lines(path):
             return
         reader = csv.reader(line for line in stream if line.endswith("\n"))
         header = next(reader, None)
-        if header is not None and tuple(header) != COLUMNS:
+        if header is not None and tuple(header) != columns:
             _refuse(path)
         if header is not None:
             yield _csv_line(header), None
         for cells in reader:
             # Of a path with a line break in it, half may look like a line.
-            if len(cells) == len(COLUMNS):
+            if len(cells) == len(columns):
                 yield _csv_line(cells), cells[0]
 
 
-def _whole_lines(path):
+def _whole_lines(path, columns):
     with damage.told("resume", path, _ANOTHER):
-        yield from _lines(path)
+        yield from _lines(path, columns)
 
 
 def _path_of(line, path):
@@ -225,19 +230,19 @@ def _csv_line(cells):
     return line.getvalue()
 
 
-def _csv_row(row):
-    path, frame, time, face, box, *others = _record(row).values()
+def _csv_row(row, errors):
+    path, frame, time, face, box, *others = _record(row, errors).values()
     return _csv_line([path, frame, time, face, *(box or [None] * 4), *others])
 
 
-def _json_row(row):
-    return json.dumps(_record(row), allow_nan=False) + "\n"
+def _json_row(row, errors):
+    return json.dumps(_record(row, errors), allow_nan=False) + "\n"
 
 
-def _record(row):
+def _record(row, with_errors):
     """What is written of a row, rounded, by name."""
     angles = [_rounded(angle, 4) for angle in row.angles or [None] * 3]
-    errors = [_rounded(error, 2) for error in row.errors or [None] * 3]
+    errors = [_rounded(error, 4) for error in row.errors or [None] * 3]
     return {
         "path": row.path,
         "frame": row.frame,
@@ -245,8 +250,9 @@ def _record(row):
         "face": row.face,
         "box": row.box and [_rounded(value, 2) for value in row.box],
         "score": _rounded(row.score, 4),
-        **dict(zip((*ANGLES, *ERRORS), (*angles, *errors), strict=True)),
+        **dict(zip(ANGLES, angles, strict=True)),
         "reason": row.reason,
+        **(dict(zip(ERRORS, errors, strict=True)) if with_errors else {}),
     }
 
 

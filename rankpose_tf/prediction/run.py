@@ -94,7 +94,10 @@ def run(
     if draw_dir:
         pathlib.Path(draw_dir).mkdir(parents=True, exist_ok=True)
     draw = drawings.USUAL if draw == "none" else draw
-    with results.ResultFile(out, resume) if out else contextlib.nullcontext() as result_file:
+    opened = contextlib.nullcontext()
+    if out:
+        opened = results.ResultFile(out, resume, estimator.tells_error)
+    with opened as result_file:
         work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress, each)
         if draw_dir:
             work.draw_into(draw_dir, sources)

@@ -18,9 +18,9 @@ DEGREES = 1e-3
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    """The shipped model in every format, float32."""
+    """The shipped model, which tells its expected error, in every format, float32."""
     folder = tmp_path_factory.mktemp("formats")
-    network, description = load_model(shipped.path())
+    network, description = load_model(shipped.path(), errors=True)
     found = {"keras": shipped.path(), "tflite": shipped.path(kind="fp32")}
     for name, module, place in (
         ("savedmodel", savedmodel, "1"),
@@ -42,7 +42,7 @@ def heads():
 
 @pytest.fixture(scope="module")
 def expected(heads):
-    network, _ = load_model(shipped.path())
+    network, _ = load_model(shipped.path(), errors=True)
     return np.degrees(network.predict_on_batch(heads.astype(np.float32)))
 
 
@@ -62,7 +62,7 @@ def test_poses_are_those_of_keras(paths, runtime, heads, expected):
 
 
 def test_no_picture_gives_no_pose(paths, runtime, heads):
-    assert runtimes.PREDICTORS[runtime](paths[runtime])(heads[:0]).shape == (0, 3)
+    assert runtimes.PREDICTORS[runtime](paths[runtime])(heads[:0]).shape == (0, 6)
 
 
 def test_it_is_opened_again_where_it_is_unpickled(paths, runtime, heads, monkeypatch, tmp_path):
@@ -79,7 +79,7 @@ def test_a_relative_path_is_that_of_where_it_was_opened(paths, heads, monkeypatc
     monkeypatch.chdir(paths["keras"].parent)
     content = pickle.dumps(runtimes.keras(paths["keras"].name))
     monkeypatch.chdir(tmp_path)
-    assert pickle.loads(content)(heads[:1]).shape == (1, 3)
+    assert pickle.loads(content)(heads[:1]).shape == (1, 6)
 
 
 def test_without_tensorflow_its_formats_say_so(paths, monkeypatch):

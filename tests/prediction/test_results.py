@@ -16,7 +16,6 @@ ROWS = [
     Row("film.mp4", 0, 0.0, 3, (1, 2, 3, 4), 0.75, (1, 2, 3)),
     Row("film.mp4", 1, 0.04, reason="no face found"),
     Row("crop.jpg", face=0, angles=(1, 2, 3)),
-    Row("doubt.jpg", face=0, angles=(1, 2, 3), errors=(20.5, 30, 40)),
     Row("latin-\udce9.jpg", reason="is empty"),
 ]
 
@@ -43,8 +42,7 @@ def test_csv_has_the_columns_of_the_issue(tmp_path):
     with open(tmp_path / "poses.csv", newline="") as stream:
         (record,) = csv.DictReader(stream)
     assert list(record) == (
-        "path frame time face left top right bottom score yaw pitch roll "
-        "yaw_error pitch_error roll_error reason".split()
+        "path frame time face left top right bottom score yaw pitch roll reason".split()
     )
     assert [record[name] for name in ("right", "pitch", "frame")] == ["30.25", "-20.5", ""]
 
@@ -144,3 +142,17 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path):
         ResultFile(tmp_path / "poses.txt")
     with pytest.raises(RankPoseError, match="^out: .* folder that does not exist"):
         ResultFile(tmp_path / "absent" / "poses.csv")
+
+
+def test_expected_errors_follow_the_other_columns_and_are_read_again(out):
+    rows = [*ROWS, Row("doubt.jpg", face=0, angles=(1, 2, 3), errors=(20.5, 30, 40))]
+    with ResultFile(out, errors=True) as kept:
+        kept.write(rows)
+    assert list(results.read(out)) == rows
+    if out.suffix == ".csv":
+        header = out.read_text(errors="replace").splitlines()[0]
+        assert header.endswith("roll,reason,yaw_error,pitch_error,roll_error")
+        with pytest.raises(RankPoseError, match="does not hold the rows"):
+            ResultFile(out, resume=True)
+    with ResultFile(out, resume=True, errors=True) as kept:
+        assert "a.jpg" in kept.done
