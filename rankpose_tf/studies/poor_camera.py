@@ -2,7 +2,8 @@
 
 They are of identities that the model was not trained on: those its training held out. One part of
 them is for training, the other for testing, as a table of pictures each, as a user would bring
-them; the test pictures are there once more as they were.
+them. The pictures to train on are there once more beside those as they were, and the test pictures
+as they were.
 """
 
 import csv
@@ -26,7 +27,9 @@ _COLUMNS = ("image", "identity", *ANGLES, "left", "top", "right", "bottom")
 
 
 def write(data, folder, part=0, validation_identities=200):
-    """Writes own/, test/ and clean/, each pictures and their faces.csv.
+    """Writes own/, mixed/, test/ and clean/, each pictures and their faces.csv.
+
+    own and test are of the poor camera, clean is test as it was, and mixed is own in both ways.
 
     Args:
       data: prepared shards that the model was trained on.
@@ -43,14 +46,16 @@ def write(data, folder, part=0, validation_identities=200):
     if not 0 <= part < PARTS:
         raise RankPoseError(f"part: expected 0 to {PARTS - 1}, received {part}")
     folder = files.new_folder("folder", folder)
-    rows = {"own": [], "test": [], "clean": []}
+    rows = {"own": [], "mixed": [], "test": [], "clean": []}
     for number, record in enumerate(_held_out(data, validation_identities)):
         for view in _views(record):
+            poor = _poor(view)
             if number % PARTS == part:
-                rows["test"].append(_poor(view))
+                rows["test"].append(poor)
                 rows["clean"].append(view)
             else:
-                rows["own"].append(_poor(view))
+                rows["own"].append(poor)
+                rows["mixed"] += [{**poor, "name": f"poor_{view['name']}"}, view]
     for name, views in rows.items():
         _write_table(folder / name, views)
     return {f"{name}/faces.csv": len(views) for name, views in rows.items()}

@@ -20,13 +20,13 @@ def rows_of(folder):
 
 def test_no_identity_was_trained_on_or_is_in_two_tables(prepared, table, tmp_path):
     counts = poor_camera.write(prepared, tmp_path / "poor", part=1, validation_identities=8)
-    tables = {name: rows_of(tmp_path / "poor" / name) for name in ("own", "test", "clean")}
-    assert [len(rows) for rows in tables.values()] == list(counts.values()) == [24, 8, 8]
-    own, test, clean = ({row["identity"] for row in rows} for rows in tables.values())
+    tables = {name: rows_of(tmp_path / "poor" / name) for name in ("own", "mixed", "test", "clean")}
+    assert [len(rows) for rows in tables.values()] == list(counts.values()) == [24, 48, 8, 8]
+    own, mixed, test, clean = ({row["identity"] for row in rows} for rows in tables.values())
     threshold = pairs.held_out_threshold(table, 8)
     held_out = pairs.held_out_records(prepared, threshold).map(records.parse_identity)
     assert own | test == {record["identity"].numpy().decode() for record in held_out}
-    assert not own & test and test == clean
+    assert not own & test and test == clean and own == mixed
 
 
 def test_the_poor_picture_is_dark_and_small_and_its_box_follows(prepared, tmp_path):
