@@ -9,16 +9,18 @@ import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
 
-# What rankpose_tf.export writes for every tower and transform, with TensorFlow 2.21.
+# What rankpose_tf.export writes for every tower and transform, with and without expected errors,
+# with TensorFlow 2.21.
 _NETWORK = """
-    AddV2 All Assert Atan2 BatchDatasetV2 BiasAdd Cast ConcatV2 ConcatenateDataset Const Conv2D
-    DatasetToSingleElement DecodeImage DecodeRaw DepthwiseConv2dNative DisableCopyOnRead
-    EnsureShape Equal ExtractJpegShape Fill Greater Identity IdentityN If IgnoreErrorsDataset
-    IsFinite LessEqual LogicalAnd MatMul Max MaxPool Maximum Mean Minimum Mul Neg NoOp OnesLike
-    OptionsDataset Pack Pad ParallelMapDatasetV2 Placeholder Prod RangeDataset ReadVariableOp
-    RealDiv Relu Relu6 Reshape ReverseV2 Rsqrt ScaleAndTranslate ScatterNd Select SelectV2 Shape
-    Size Slice Sqrt Square Squeeze StatefulPartitionedCall StaticRegexFullMatch StridedSlice Sub
-    Substr Sum TensorDataset Unpack VarHandleOp
+    AddN AddV2 All Assert Atan2 BatchDatasetV2 BiasAdd Cast ConcatV2 ConcatenateDataset Const
+    Conv2D DatasetToSingleElement DecodeImage DecodePng DecodeRaw DepthwiseConv2dNative
+    DisableCopyOnRead EnsureShape Equal ExpandDims ExtractJpegShape Fill Greater GreaterEqual
+    Identity IdentityN If IgnoreErrorsDataset IsFinite Less LessEqual LogicalAnd LogicalNot
+    MatMul Max MaxPool Maximum Mean Min Minimum Mul Neg NoOp OnesLike OptionsDataset Pack Pad
+    ParallelMapDatasetV2 Placeholder Prod RangeDataset ReadVariableOp RealDiv Relu Relu6 Reshape
+    ReverseV2 RightShift Round Rsqrt ScaleAndTranslate ScatterNd Select SelectV2 Shape Sigmoid
+    Size Slice Sqrt Square Squeeze StatefulPartitionedCall StatelessIf StaticRegexFullMatch
+    StridedSlice Sub Substr Sum TensorDataset Tile Unpack VarHandleOp
 """.split()
 _RESTORING = ["AssignVariableOp", "RestoreV2", "StringJoin"]
 _SAVING = ["MergeV2Checkpoints", "SaveV2", "ShardedFilename"]

@@ -9,7 +9,7 @@ import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import savedmodel
 from rankpose_tf.inference import savedmodel_operations
-from rankpose_tf.models import saving, towers
+from rankpose_tf.models import saving, shipped, towers
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,12 @@ def test_the_export_of_the_large_tower_is_known(tmp_path):
     network = towers.build_tower("resnet50", 32, "arccos", "none")
     savedmodel.write(network, {"input_size": 32, "crop_scale": 1.4}, tmp_path / "large")
     savedmodel_operations.require_known(tmp_path / "large")
+
+
+def test_the_export_with_expected_errors_is_known(tmp_path):
+    network, description = saving.load_model(shipped.path("compact"), errors=True)
+    savedmodel.write(network, description, tmp_path / "model")
+    savedmodel_operations.require_known(tmp_path / "model")
 
 
 def test_one_that_writes_a_file_is_refused_and_writes_none(exported, tmp_path):
