@@ -103,7 +103,7 @@ class Constant:
 @pytest.fixture
 def constant(monkeypatch):
     network = Constant(1.0, 2.0, 3.0)
-    monkeypatch.setattr(evaluation, "load_model", lambda path: (network, {}))
+    monkeypatch.setattr(evaluation, "load_model", lambda path, errors: (network, {}))
     return network
 
 
@@ -275,7 +275,7 @@ def test_values_that_make_no_crop_are_refused(data, workdir, constant, arguments
 
 def test_predictions_that_are_not_finite_leave_no_result(data, workdir, monkeypatch):
     network = Constant(np.nan, 0.0, 0.0)
-    monkeypatch.setattr(evaluation, "load_model", lambda path: (network, {}))
+    monkeypatch.setattr(evaluation, "load_model", lambda path, errors: (network, {}))
     before = _contents(workdir)
     with pytest.raises(RankPoseError, match=r"predicted: 5 of 5 .*first is '[abc]_\d.png'"):
         evaluation.evaluate(model=workdir, data=data)

@@ -38,7 +38,7 @@ def heads(name):
 @pytest.fixture(scope="module")
 def made(name, heads, tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
-    network, description = saving.load_model(shipped.path(name))
+    network, description = saving.load_model(shipped.path(name), errors=True)
     for kind in ("fp32", "int8"):
         tflite.write(network, description, kind, folder / shipped.file(name, kind).name, heads)
     return folder
