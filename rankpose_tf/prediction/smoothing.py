@@ -11,7 +11,6 @@ Angles are (3,) degrees in the order yaw, pitch, roll; times are seconds.
 """
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import DOUBTED
@@ -95,7 +94,7 @@ class RotationSmoother:
             raise RankPoseError(f"time: expected seconds, received {time}")
         if not np.all(np.isfinite(angles)):
             return angles
-        measured = Rotation.from_matrix(rotation_from_angles(np.radians(angles)))
+        measured = _rotations().from_matrix(rotation_from_angles(np.radians(angles)))
         expected = 0.0 if error is None else float(np.mean(error))
         if self._time is None and expected > DOUBTED:
             return angles
@@ -105,7 +104,7 @@ class RotationSmoother:
             return angles
         if expected > _BELIEVED:
             turn = (self._filtered.inv() * measured).as_rotvec()
-            measured = self._filtered * Rotation.from_rotvec((_BELIEVED / expected) ** 2 * turn)
+            measured = self._filtered * _rotations().from_rotvec((_BELIEVED / expected) ** 2 * turn)
         if time > self._time:
             self._step(measured, time - self._time)
             self._time, self._measured = time, measured
@@ -117,7 +116,14 @@ class RotationSmoother:
         self._velocity += _alpha(self._derivative_cutoff, seconds) * (velocity - self._velocity)
         cutoff = self._minimum_cutoff + self._beta * np.linalg.norm(self._velocity)
         turn = (self._filtered.inv() * measured).as_rotvec()
-        self._filtered *= Rotation.from_rotvec(_alpha(cutoff, seconds) * turn)
+        self._filtered *= _rotations().from_rotvec(_alpha(cutoff, seconds) * turn)
+
+
+def _rotations():
+    """SciPy's class, whose import takes longer than the poses of a picture, which need none."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation
 
 
 def _alpha(cutoff, seconds):
