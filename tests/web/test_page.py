@@ -120,7 +120,7 @@ def twice():
     return np.concatenate([part, part[:, ::-1]], axis=1)
 
 
-def test_every_face_has_a_row_and_a_cube_can_be_drawn(visit, address, screenshots):
+def test_every_face_has_a_row_and_a_cube_can_be_drawn(visit, estimator, address, screenshots):
     both = as_picture(twice())
     found = visit(
         "picture",
@@ -129,8 +129,11 @@ def test_every_face_has_a_row_and_a_cube_can_be_drawn(visit, address, screenshot
         screenshot=str(screenshots / "two-faces.png"),
     )
     stays_at_home(found, address)
-    one, other = sorted(table(found["answer"]["csv"]), key=lambda row: float(row["left"]))
-    np.testing.assert_allclose(angles(one) * [-1, 1, -1], angles(other), atol=3)
+    rows = sorted(table(found["answer"]["csv"]), key=lambda row: float(row["left"]))
+    faces = sorted(estimator.predict_faces(twice()), key=lambda face: face.box[0])
+    assert len(rows) == len(faces) == 2
+    for row, face in zip(rows, faces, strict=True):
+        np.testing.assert_allclose(angles(row), face.pose.as_array(), atol=0.3)
     assert found["answer"]["status"].startswith("2 faces")
 
 

@@ -9,10 +9,34 @@ import { RotationSmoother } from "./smoothing.js";
 
 const SMALLEST_OVERLAP = 0.3;
 const KEEP_FRAMES = 15;
+// Weight of the newest step in a face's speed.
+const NEWEST_STEP = 0.3;
+
+/** A known face: where it was seen last, its movement in pixels a frame, and for how long unseen. */
+class Face {
+  constructor(box, step = [0, 0], certainty = 0) {
+    Object.assign(this, { box, step, certainty, unseen: 0 });
+  }
+
+  /** Where it is in the next frame, if it goes on as it did. */
+  expected() {
+    return this.box.map((side, index) => side + this.step[index % 2] * (this.unseen + 1));
+  }
+
+  /** The face after the next frame, in which it has `box`. */
+  seen(box) {
+    const certainty = this.certainty + NEWEST_STEP * (1 - this.certainty);
+    const step = this.step.map((old, axis) => {
+      const moved = (box[axis] - this.box[axis] + (box[axis + 2] - this.box[axis + 2])) / 2;
+      return old + (NEWEST_STEP / certainty) * (moved / (this.unseen + 1) - old);
+    });
+    return new Face(box, step, certainty);
+  }
+}
 
 /** Numbers faces so that a face keeps its number; numbers are never used again. */
 export class Tracker {
-  // Number of a face -> its last box and the frames since.
+  // Number of a face -> `Face`.
   #known = new Map();
   #next = 0;
 
@@ -27,35 +51,46 @@ export class Tracker {
     const seen = new Set(joined.values());
     for (const [number, face] of this.#known) {
       if (seen.has(number)) continue;
-      if (face.missing < KEEP_FRAMES) face.missing += 1;
+      if (face.unseen < KEEP_FRAMES) face.unseen += 1;
       else this.#known.delete(number);
     }
     return boxes.map((box, index) => {
-      const number = joined.has(index) ? joined.get(index) : this.#next++;
-      this.#known.set(number, { box, missing: 0 });
+      const isKnown = joined.has(index);
+      const number = isKnown ? joined.get(index) : this.#next++;
+      this.#known.set(number, isKnown ? this.#known.get(number).seen(box) : new Face(box));
       return number;
     });
   }
 
-  /** Index of a box -> number of the known face it is joined to: greatest overlap first. */
+  /** Index of a box -> number of the known face it is joined to. */
   #join(boxes) {
+    const joined = new Map();
+    // Where a face is expected first, then where it was, for one that stood still.
+    for (const place of [(face) => face.expected(), (face) => face.box]) {
+      this.#joinPlaces(boxes, place, joined);
+    }
+    return joined;
+  }
+
+  /** Joins what is not joined yet: greatest overlap first. */
+  #joinPlaces(boxes, place, joined) {
     const pairs = [];
+    const taken = new Set(joined.values());
     // Older faces first, then earlier boxes: the sort is stable.
     for (const number of this.known.sort((a, b) => a - b)) {
+      if (taken.has(number)) continue;
+      const expected = place(this.#known.get(number));
       boxes.forEach((box, index) => {
-        pairs.push({ number, index, shared: overlap(this.#known.get(number).box, box) });
+        if (!joined.has(index)) pairs.push({ number, index, shared: overlap(expected, box) });
       });
     }
     pairs.sort((a, b) => b.shared - a.shared);
-    const joined = new Map();
-    const taken = new Set();
     for (const { number, index, shared } of pairs) {
       if (shared < SMALLEST_OVERLAP) break;
       if (joined.has(index) || taken.has(number)) continue;
       joined.set(index, number);
       taken.add(number);
     }
-    return joined;
   }
 }
 
