@@ -85,6 +85,16 @@ def _train(recipe, workdir, data, checkpoint_steps):
         "training_set": training_set,
         **_cost(siamese, history.rows, compared, parts.identities),
     }
+    if recipe.init:
+        result["start"] = starting.record(recipe.init)
+    if parts.held_out:
+        _add_held_out(result, recipe, workdir, data, parts)
+    files.write_json(workdir / "result.json", result)
+    return result
+
+
+def _add_held_out(result, recipe, workdir, data, parts):
+    """Adds the held-out errors of the best model, and of the one that the run started from."""
     errors = functools.partial(
         held_out.errors,
         data=data,
@@ -94,13 +104,8 @@ def _train(recipe, workdir, data, checkpoint_steps):
         batch_size=recipe.batch_size,
     )
     if recipe.init:
-        result["start"] = starting.record(recipe.init)
-        if parts.held_out:
-            result["start"]["held_out"] = errors(result["start"]["path"])
-    if parts.held_out:
-        result["held_out"] = errors(workdir)
-    files.write_json(workdir / "result.json", result)
-    return result
+        result["start"]["held_out"] = errors(result["start"]["path"])
+    result["held_out"] = errors(workdir)
 
 
 def _fit_stages(recipe, workdir, siamese, data, parts, savers):
