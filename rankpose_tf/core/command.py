@@ -1,5 +1,6 @@
 """How every command line of the package starts, what its help shows, and how it fails."""
 
+import os
 import sys
 
 from absl import app, flags
@@ -52,6 +53,10 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
         except RankPoseError as error:
             sys.stderr.write(f"error: {error}\n")
             sys.exit(1)
+        except BrokenPipeError:
+            # Whoever read the output, such as head, has enough; nothing more is flushed at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
         except KeyboardInterrupt:
             sys.stderr.write("stopped; the same command goes on from here\n")
             sys.exit(130)

@@ -6,6 +6,7 @@ import os
 
 from rankpose_tf.core.errors import RankPoseError
 
+# The first three are also looked for in texts; "permission denied" may be a server's word.
 _REFUSALS = (
     errno.ENOSPC,
     errno.EDQUOT,
@@ -15,10 +16,7 @@ _REFUSALS = (
     errno.EFBIG,
     errno.EIO,
 )
-_ADVICE = {
-    errno.ENOSPC: "make room, or pass another place; the same command goes on from here",
-    errno.EDQUOT: "make room, or pass another place; the same command goes on from here",
-}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -50,9 +48,12 @@ def sentence(error):
         if number:
             place = getattr(error, "filename", None)
             where = f"{os.fsdecode(place)!r}" if isinstance(place, str | bytes) else "the disk"
-            advice = _ADVICE.get(number, "pass a place that may be read and written")
+            advice = "make room, or pass another place"
+            if number not in _FULL:
+                advice = "pass a place that may be read and written"
             return f"{where}: {os.strerror(number).lower()}; {advice}"
-        error = error.__cause__ or error.__context__
+        hidden = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or hidden
     return None
 
 
@@ -61,4 +62,4 @@ def _number(error):
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         return error.errno
     text = str(error)
-    return next((number for number in _REFUSALS[:4] if os.strerror(number) in text), 0)
+    return next((number for number in _REFUSALS[:3] if os.strerror(number) in text), 0)

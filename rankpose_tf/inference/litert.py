@@ -115,7 +115,9 @@ def description(path):
     with damage.told("model", "the content" if isinstance(path, bytes) else path, advice):
         with zipfile.ZipFile(io.BytesIO(path) if isinstance(path, bytes) else path) as archive:
             content = dict(json.loads(archive.read(DESCRIPTION)))
-        return {**content, "model": content["model"]}
+        if "model" not in content:
+            raise ValueError("it does not describe its model")
+        return content
 
 
 def _name(path):

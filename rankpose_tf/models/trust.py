@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 
 # ResNet50, the largest tower, has 2,048 units in a layer and 95 MB.
@@ -32,7 +33,7 @@ def require_bounded(path):
     Raises:
       RankPoseError: if it does, or is no archive of Keras.
     """
-    try:
+    with damage.told("model", path, "load another copy of it"):
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member.file_size for member in archive.infolist()}
             if sum(members.values()) > _LARGEST_BYTES or members["config.json"] > _LARGEST_CONFIG:
@@ -41,10 +42,6 @@ def require_bounded(path):
                     f"pose network to {_LARGEST_BYTES:,} at most; it was not loaded"
                 )
             extents = list(_extents(json.loads(archive.read("config.json"))))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
-        raise RankPoseError(
-            f"model: {str(path)!r} could not be read, the file is damaged ({error})"
-        ) from error
     for name, number in extents:
         if abs(number) > _LARGEST_EXTENT:
             raise RankPoseError(

@@ -1,6 +1,7 @@
 """A disk that is full, read-only or forbidden is one sentence, from whichever library."""
 
 import errno
+import subprocess
 import sys
 
 import pytest
@@ -35,7 +36,14 @@ def test_what_a_disk_refuses_is_told(error, told):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "x", "a"), OSError("damaged")]
+    "error",
+    [
+        ValueError("no"),
+        FileNotFoundError(errno.ENOENT, "x", "a"),
+        OSError("damaged"),
+        # A server's answer, which no disk gave.
+        RuntimeError("Permission denied"),
+    ],
 )
 def test_other_errors_are_not_the_disks(error):
     assert disk.sentence(error) is None
@@ -53,6 +61,17 @@ def test_a_command_ends_with_the_sentence(number, monkeypatch, capsys):
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith("error: 'out.csv': ") and said.count("\n") == 1
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_word():
+    code = "from rankpose_tf.core import command; "
+    code += "command.run(lambda argv: [print('x' * 1000) for _ in range(1000)])"
+    child = [sys.executable, "-c", code]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
 
 
 def test_another_error_of_a_command_stays_what_it_is(monkeypatch):
