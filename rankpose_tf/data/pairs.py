@@ -19,6 +19,9 @@ from rankpose_tf.data import augment, pair_augmentation, records, two_faces, two
 _SHUFFLE_IDENTITIES = 256
 _SHARDS_AT_ONCE = 8
 _HASH_BUCKETS = 2**62
+# Nothing here is control flow in Python over tensors. To rewrite it all the same, as tf.data does
+# unless told, takes more time than the graphs themselves.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 def held_out_threshold(table, count):
@@ -113,6 +116,7 @@ def _usable_views(poses, filter_angles):
 
 
 def _identity_filter(threshold, held_out, filter_angles, minimum_views):
+    @_as_written
     def keep(serialized):
         record = records.parse_identity(serialized)
         right_side = (_group_hash(record["group"]) <= threshold) == held_out
@@ -194,6 +198,7 @@ def training_pairs(
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
 
+    @_as_written
     def one_round(index):
         order = tf.stack([run, index])
         serialized = tf.data.Dataset.from_tensor_slices(_shuffle(source, order))
@@ -210,6 +215,7 @@ def training_pairs(
     def usable(poses):
         return _usable_views(poses, filter_angles)
 
+    @_as_written
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
         if any_two:
@@ -259,6 +265,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
     """
+    @_as_written
     def neighbours(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)
@@ -268,6 +275,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
             tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
         )
 
+    @_as_written
     def crops(images, boxes, poses):
         unused = tf.zeros(2, tf.int64)
         return pair_augmentation.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
@@ -300,6 +308,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold
       tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
       pose (B, 3) radians.
     """
+    @_as_written
     def flat(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)
@@ -309,6 +318,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold
         chosen["identity"] = tf.repeat(record["identity"], tf.size(usable))
         return tf.data.Dataset.from_tensor_slices(chosen)
 
+    @_as_written
     def crop(view):
         square = augment.square_around(view["boxes"], crop_scale)
         return {

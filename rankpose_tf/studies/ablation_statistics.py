@@ -11,7 +11,6 @@ better.
 
 import math
 import statistics
-from typing import NamedTuple
 
 from scipy import stats
 
@@ -21,69 +20,6 @@ METRICS = (*metrics.COLUMNS, "held_out_mean", "held_out_ordered")
 # Those that comparisons are made of, each with the sign of an improvement.
 COMPARED = {"mean": -1, "held_out_mean": -1, "held_out_ordered": 1}
 _CONFIDENCE = 0.95
-
-_TRANSFORMS = ("linear", "cosine", "arccos")
-
-
-class Claim(NamedTuple):
-    """That a weighted sum of cells is an improvement.
-
-    Attributes:
-      text: the claim.
-      weights: dict of cell -> weight; they sum to 0.
-    """
-
-    text: str
-    weights: dict
-
-
-def against(text, cells, others):
-    """The claim that the mean of `cells` is better than the mean of `others`."""
-    weights = {cell: 1 / len(cells) for cell in cells}
-    return Claim(text, weights | {cell: -1 / len(others) for cell in others})
-
-
-def claims():
-    """Every claim that is tested, in the order of the table."""
-    mse, ranking = ([f"table3_{loss}_{t}" for t in _TRANSFORMS] for loss in ("mse", "ranking"))
-    linear, cosine, arccos = ([m, r] for m, r in zip(mse, ranking, strict=True))
-    return [
-        against("ranking helps", ranking, mse),
-        *(
-            against(f"ranking helps, {transform}", [with_it], [without])
-            for transform, with_it, without in zip(_TRANSFORMS, ranking, mse, strict=True)
-        ),
-        against("arccos helps", arccos, [mse[0], mse[1], ranking[0], ranking[1]]),
-        against("arccos helps against linear", arccos, linear),
-        against("arccos helps against cosine", arccos, cosine),
-        *_extra_claims(mse=mse[2], ranking=ranking[2]),
-    ]
-
-
-def _extra_claims(mse, ranking):
-    """Those of the rows beside Table 3, which are compared with two cells of it."""
-    pairs = [
-        ("degrees in the loss help, MSE", "ablation_degrees_mse", mse),
-        ("degrees in the loss help, ranking", "ablation_degrees_ranking", ranking),
-        ("ranking helps, loss in degrees", "ablation_degrees_ranking", "ablation_degrees_mse"),
-        ("beta 0.1 helps against 0.5", "ablation_beta01", ranking),
-        ("beta 0.9 helps against 0.5", "ablation_beta09", ranking),
-        ("pairs of one identity help against any two faces", ranking, "ablation_any_pairs"),
-        ("separate features help, MSE", "ablation_separate_mse", mse),
-        ("separate features help, ranking", "ablation_separate_ranking", ranking),
-        ("ranking helps, separate features", "ablation_separate_ranking", "ablation_separate_mse"),
-    ]
-    listed = [against(text, [cell], [other]) for text, cell, other in pairs]
-    for count in (1000, 250):
-        few_mse, few_ranking = (f"ablation_identities{count}_{loss}" for loss in ("mse", "ranking"))
-        more = {few_ranking: 1, few_mse: -1, ranking: -1, mse: 1}
-        listed += [
-            against(f"all identities help against {count:,}, MSE", [mse], [few_mse]),
-            against(f"all identities help against {count:,}, ranking", [ranking], [few_ranking]),
-            against(f"ranking helps with {count:,} identities", [few_ranking], [few_mse]),
-            Claim(f"ranking helps more with {count:,} identities than with all", more),
-        ]
-    return listed
 
 
 def spread(values):
@@ -103,7 +39,7 @@ def compare(claim, figures, metric):
     """A claim within each seed that has all its cells, and over the seeds.
 
     Args:
-      claim: `Claim`.
+      claim: `ablation_claims.Claim`.
       figures: dict of cell -> seed -> metric -> number; None or absent where there is none.
       metric: one of `COMPARED`.
 

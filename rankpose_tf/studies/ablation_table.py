@@ -16,46 +16,8 @@ from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.evaluation.metrics import COLUMNS
-from rankpose_tf.studies import ablation_runs, ablation_statistics
+from rankpose_tf.studies import ablation_claims, ablation_runs, ablation_statistics
 
-TITLES = {
-    "table3_mse_linear": "MSE",
-    "table3_mse_cosine": "MSE + Cosine",
-    "table3_mse_arccos": "MSE + Arccos",
-    "table3_ranking_linear": "Ranking loss + MSE",
-    "table3_ranking_cosine": "Ranking loss + MSE + Cosine",
-    "table3_ranking_arccos": "Ranking loss + MSE + Arccos",
-    "ablation_degrees_mse": "MSE + Arccos, loss in degrees",
-    "ablation_degrees_ranking": "Ranking loss + MSE + Arccos, loss in degrees",
-    "ablation_beta01": "Ranking loss + MSE + Arccos, beta 0.1",
-    "ablation_beta09": "Ranking loss + MSE + Arccos, beta 0.9",
-    "ablation_any_pairs": "Ranking loss + MSE + Arccos, pairs of any two faces",
-    "ablation_separate_mse": "MSE + Arccos, separate features",
-    "ablation_separate_ranking": "Ranking loss + MSE + Arccos, separate features",
-    "ablation_identities1000_mse": "MSE + Arccos, 1,000 identities",
-    "ablation_identities1000_ranking": "Ranking loss + MSE + Arccos, 1,000 identities",
-    "ablation_identities250_mse": "MSE + Arccos, 250 identities",
-    "ablation_identities250_ranking": "Ranking loss + MSE + Arccos, 250 identities",
-}
-# Yaw, pitch, roll, mean.
-PAPER = {
-    "AFLW2000": {
-        "table3_mse_linear": (3.52, 6.56, 4.49, 4.85),
-        "table3_mse_cosine": (3.5, 5.58, 4.24, 4.44),
-        "table3_mse_arccos": (3.51, 5.52, 4.18, 4.40),
-        "table3_ranking_linear": (2.90, 5.13, 3.68, 3.91),
-        "table3_ranking_cosine": (2.96, 4.70, 3.37, 3.68),
-        "table3_ranking_arccos": (2.99, 4.75, 3.25, 3.66),
-    },
-    "BIWI": {
-        "table3_mse_linear": (4.70, 10.18, 3.36, 6.08),
-        "table3_mse_cosine": (4.42, 6.75, 3.38, 4.85),
-        "table3_mse_arccos": (4.77, 5.60, 3.08, 4.48),
-        "table3_ranking_linear": (3.73, 5.69, 2.79, 4.07),
-        "table3_ranking_cosine": (3.64, 4.8, 2.73, 3.72),
-        "table3_ranking_arccos": (3.59, 4.77, 2.76, 3.71),
-    },
-}
 _HELD_OUT = ("held-out MAE", "held-out pairs in order, %")
 _HEADER = ("cell", "runs", *COLUMNS, "the paper's", *_HELD_OUT)
 _NOT_RUN = "not run"
@@ -109,7 +71,8 @@ def summarise(runs, eval_data, recipe_lines=()):
             "eval_data: the runs were not trained and tested alike (protocol, pictures, training "
             f"set or steps differ: {protocols}); use another --workdir"
         )
-    paper = next((PAPER[name] for name in PAPER if name in test_set["protocol_set"]), {})
+    papers = ablation_claims.PAPER.items()
+    paper = next((cells for name, cells in papers if name in test_set["protocol_set"]), {})
     return {
         "rankpose_tf": rankpose_tf.__version__,
         "set": test_set["protocol_set"],
@@ -117,7 +80,7 @@ def summarise(runs, eval_data, recipe_lines=()):
         "recipe": list(recipe_lines),
         "seeds": sorted({run.seed for run in runs}),
         "cells": {name: _cell(name, seeds, paper.get(name)) for name, seeds in figures.items()},
-        "comparisons": [_comparison(claim, figures) for claim in ablation_statistics.claims()],
+        "comparisons": [_comparison(claim, figures) for claim in ablation_claims.about(figures)],
     }
 
 
@@ -147,7 +110,7 @@ def _cell(name, runs, paper):
         for metric in ablation_statistics.METRICS
     }
     return {
-        "title": TITLES.get(name, name),
+        "title": ablation_claims.TITLES.get(name, name),
         "runs": {str(seed): run for seed, run in runs.items()},
         "summary": summary,
         "paper": paper and dict(zip(COLUMNS, paper, strict=True)),

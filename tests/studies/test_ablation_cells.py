@@ -5,10 +5,11 @@ import pathlib
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.studies import ablation_cells, ablation_statistics, ablation_table
+from rankpose_tf.studies import ablation_cells, ablation_claims
 
 FLAGS = pathlib.Path(__file__).resolve().parents[2] / "flags"
 RECIPE = FLAGS / "ablation_small.cfg"
+STUDY = FLAGS / "study.cfg"
 DEFAULTS = {
     "beta": 0.5, "transform": "arccos", "loss_unit": "radians", "pairs": "identity",
     "training_identities": 0,
@@ -41,10 +42,39 @@ def write(folder, **contents):
     return {name: folder / f"{name}.cfg" for name in contents}
 
 
+def study_cells():
+    return ablation_cells.cell_files([str(FLAGS / "study_*.cfg")], STUDY)
+
+
 def test_the_cells_are_those_of_the_table_and_the_recipe_is_none():
-    assert set(cells()) == set(CELLS) == set(ablation_table.TITLES)
-    compared = {cell for claim in ablation_statistics.claims() for cell in claim.weights}
-    assert compared == set(CELLS)
+    assert set(cells()) == set(CELLS)
+    named = set(CELLS) | set(study_cells())
+    assert named == set(ablation_claims.TITLES)
+    compared = {cell for claim in ablation_claims.claims() for cell in claim.weights}
+    assert compared == named
+
+
+def test_the_cells_of_the_study_decide_the_same_options_each():
+    base = flag_values(STUDY)
+    decided = {name: flag_values(path) for name, path in study_cells().items()}
+    shared = {"beta", "transform", "separate_features", "loss_unit", "regression",
+              "first_view_probability", "rotation_probability"}  # fmt: skip
+    for name, values in decided.items():
+        assert shared <= values.keys() <= shared | {"pairs", "rotation_degrees"}, name
+        assert base.keys().isdisjoint(values), name
+
+
+def flag_values(path):
+    """Flag -> text; a flag with "no" before it is False."""
+    lines = [line.lstrip("-").partition("=") for line in ablation_cells.flag_lines(path)]
+    return {name.removeprefix("no"): value or str(not name.startswith("no"))
+            for name, _, value in lines}  # fmt: skip
+
+
+def test_claims_about_cells_that_are_in_no_table_are_left_out_of_it():
+    texts = [claim.text for claim in ablation_claims.about(["study_pairs_any", "my_own"])]
+    assert texts == ["pairs of one identity help"]
+    assert ablation_claims.about(["my_own"]) == []
 
 
 @pytest.mark.parametrize("recipe", ["ablation_small", "paper"])
@@ -61,14 +91,14 @@ def test_a_cell_differs_from_the_recipe_only_in_what_it_names(name, recipe):
 
 def test_the_paper_s_figures_are_those_of_its_table():
     # The paper's mean is that of its three angles, of which it shows two digits.
-    for table in ablation_table.PAPER.values():
+    for table in ablation_claims.PAPER.values():
         assert set(table) == {name for name in CELLS if name.startswith("table3")}
         for *angles, mean in table.values():
             assert mean == pytest.approx(sum(angles) / 3, abs=0.01)
 
 
 def test_headers_of_the_cells_show_the_paper_s_figures():
-    for dataset, table in ablation_table.PAPER.items():
+    for dataset, table in ablation_claims.PAPER.items():
         for name, figures in table.items():
             header = (FLAGS / f"{name}.cfg").read_text().partition(f"{dataset} ")[2]
             shown = [float(figure.strip(" .;\n")) for figure in header.split("/")[:3]]

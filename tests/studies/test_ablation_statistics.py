@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from rankpose_tf.studies import ablation_claims
 from rankpose_tf.studies import ablation_statistics as statistics
-from rankpose_tf.studies.ablation_statistics import Claim, against, compare
+from rankpose_tf.studies.ablation_claims import Claim, against
+from rankpose_tf.studies.ablation_statistics import compare
 
 # Student's t, two-sided 95%, by degrees of freedom; closed forms for 1 and 2, 3 from a table.
 T = {1: math.tan(math.pi * 0.95 / 2), 2: 0.95 * math.sqrt(2 / (1 - 0.95**2)), 3: 3.182446305}
@@ -106,7 +108,7 @@ def test_a_difference_of_differences_is_paired_too():
 
 
 def test_the_weights_of_every_claim_cancel_and_those_of_table_3_are_its_means():
-    found = {claim.text: claim.weights for claim in statistics.claims()}
+    found = {claim.text: claim.weights for claim in ablation_claims.claims()}
     for weights in found.values():
         assert sum(weights.values()) == pytest.approx(0)
         assert sum(weight for weight in weights.values() if weight > 0) in (1, 2)
