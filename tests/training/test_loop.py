@@ -2,12 +2,10 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
@@ -18,6 +16,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import saving
 from rankpose_tf.training import callbacks
 from rankpose_tf.training.recipe import Recipe, from_flagfile
+from tests.support import killed_training
 from tests.support.doors import run_line
 from tests.support.small_training import SMALL, history, train
 
@@ -33,7 +32,7 @@ def command(data, workdir, *more):
         *small,
         "--pairs_per_identity=8",
         "--epochs=3",
-        "--checkpoint_steps=3",
+        "--checkpoint_steps=7",
         *more,
     ]
 
@@ -42,7 +41,7 @@ def command(data, workdir, *more):
 def finished(prepared, tmp_path_factory):
     """An unbroken run of three epochs of 20 steps, by the command line."""
     workdir = tmp_path_factory.mktemp("runs") / "unbroken"
-    done = subprocess.run(command(prepared, workdir), capture_output=True, text=True)
+    done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
     return workdir, done.stdout
 
@@ -112,17 +111,13 @@ def test_tensorboard_holds_scalars_a_grid_of_pairs_and_feature_norms(finished):
 
 def test_a_killed_run_goes_on_to_the_result_of_an_unbroken_one(finished, prepared, tmp_path):
     workdir = tmp_path / "killed"
-    run = subprocess.Popen(
-        command(prepared, workdir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    python, option, _, *flags = command(prepared, workdir)
+    # Checkpoints are at steps 7, 14, 20, 27 and 34; the fifth is not finished.
+    killed = subprocess.run(
+        [python, option, killed_training.__name__, "4", *flags], capture_output=True, text=True
     )
-    deadline = time.monotonic() + 120
-    while not (workdir / "last.keras").is_file():
-        assert run.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    step = int(keras.models.load_model(workdir / "last.keras").optimizer.iterations)
-    assert 0 < step < 60
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert int(keras.models.load_model(workdir / "last.keras").optimizer.iterations) == 27
     done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
     one, other = (
