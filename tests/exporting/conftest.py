@@ -16,17 +16,20 @@ def rendered_crops():
 
 
 @pytest.fixture(scope="session")
-def every_format(small_model, rendered_crops, tmp_path_factory):
-    """`folder` with `model` in it: savedmodel/, folded/, {variant}.tflite, rankpose.onnx, .xml."""
+def every_format(one_block_model, rendered_crops, tmp_path_factory):
+    """`folder` with `model` in it: savedmodel/, folded/, {variant}.tflite, rankpose.onnx, .xml.
+
+    Its one block has an operation of each kind that a tower has.
+    """
     from rankpose_tf.exporting import folded, onnx, openvino, savedmodel, tflite
     from rankpose_tf.models import saving
 
     folder = tmp_path_factory.mktemp("every_format")
-    model = saving.load_model(small_model)
+    model = saving.load_model(one_block_model)
     savedmodel.write(*model, folder / "savedmodel")
     folded.write(*model, folder / "folded")
     for variant in tflite.VARIANTS:
         tflite.write(*model, variant, folder / f"{variant}.tflite", rendered_crops)
     onnx.write(*model, folder / "rankpose.onnx")
     openvino.write(*model, folder / "rankpose.xml")
-    return types.SimpleNamespace(folder=folder, model=small_model)
+    return types.SimpleNamespace(folder=folder, model=one_block_model)
