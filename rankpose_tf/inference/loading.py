@@ -22,7 +22,13 @@ PRECISIONS = ("fp32", "int8")
 _LARGEST_SIDE = 4096
 
 
-def load(model=None, threads=None, *, precision=None, runtime=None):
+def load(
+    model: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    *,
+    precision: str | None = None,
+    runtime: str | None = None,
+) -> PoseEstimator:
     """Loads a model, whatever its format, and runs it once.
 
     Args:
@@ -59,7 +65,7 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     if name in shipped.MODELS:
         network, description = _load_shipped(name, threads, precision or "fp32", runtime)
     else:
-        path = pathlib.Path(model).expanduser()
+        path = pathlib.Path(name).expanduser()
         network, description = _load_path(path, threads, precision, runtime)
     _check_description(model, description)
     estimator = PoseEstimator(network, description)
