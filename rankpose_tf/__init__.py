@@ -8,7 +8,16 @@ TensorFlow is imported by `load` if the model needs it, never by the import of t
 keras is imported, before or after it, `keras.models.load_model` reads our .keras files.
 """
 
+from typing import TYPE_CHECKING
+
 from rankpose_tf.core import keras_layers
+
+if TYPE_CHECKING:  # What `__getattr__` gives, for type checkers and editors.
+    from rankpose_tf.core.pose import Pose
+    from rankpose_tf.inference.estimator import PoseEstimator
+    from rankpose_tf.inference.loading import load
+    from rankpose_tf.models.keras_models import save
+    from rankpose_tf.prediction.live import track
 
 __version__ = "0.1.0"
 __all__ = ["Pose", "PoseEstimator", "load", "save", "track"]

@@ -2,9 +2,32 @@
 
 import json
 import pathlib
+import socket
 
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_alone():
+    """No test connects to another machine, whatever a library would fetch unasked."""
+
+    def refusing(connect):
+        def connect_here(self, address):
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                raise AssertionError(f"a test connects to {address}")
+            return connect(self, address)
+
+        return connect_here
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, refusing(getattr(socket.socket, name)))
+        yield
+
+
+def _is_loopback(host):
+    return host in ("localhost", "::1", "") or host.startswith("127.")
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ _ADDRESS = re.compile(r"(https?|ftp|s3|gs|data):", re.IGNORECASE)
 
 # Letters of a path in Linux, and those that a message has of a longer text.
 _LONGEST_PATH, _LONG = 4096, 80
+# Pixels that are copied at a time.
+_STRIP = 4_000_000
 # Bytes that tell what a file is.
 _HEAD = 512
 
@@ -195,7 +197,7 @@ def of_pillow(image, argument):
         image.load()
     except Exception as error:  # Decoders report damage by many types.
         raise PictureError(argument, f"is damaged: {_sentence(error)}") from error
-    return np.array(_rgb(image, argument))
+    return _pixels(_rgb(image, argument))
 
 
 def checked(image, argument):
@@ -249,7 +251,18 @@ def _read(stream, where, max_pixels):
         image.load()
     except Exception as error:
         raise PictureError(where, f"is damaged: {_sentence(error)}") from error
-    return np.array(_rgb(image, where))
+    return _pixels(_rgb(image, where))
+
+
+def _pixels(image):
+    """(H, W, 3) uint8 of a picture of mode RGB, copied in strips: NumPy alone copies it thrice."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        end = min(top + rows, height)
+        pixels[top:end] = image.crop((0, top, width, end))
+    return pixels
 
 
 def _sentence(error):
@@ -260,6 +273,9 @@ def _upright(image):
     """Turned as its EXIF says; a picture whose EXIF can't be read is taken as it is."""
     from PIL import ImageOps
 
+    # Pillow would copy one that is upright.
+    if not _is_turned(image):
+        return image
     try:
         return ImageOps.exif_transpose(image)
     except Exception:  # The colours are whole; a damaged note about them is no reason to refuse.

@@ -16,6 +16,8 @@ Angles are (..., 3) radians in the order yaw, pitch, roll.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -168,12 +170,13 @@ class Pose:
         return self.yaw, self.pitch, self.roll
 
     @classmethod
-    def from_array(cls, angles, error=None):
+    def from_array(cls, angles: Any, error: Any = None) -> "Pose":
         """A pose from (3,) or (B, 3) degrees; yaw, pitch, roll. `error`: of the same shape."""
-        return cls(*np.moveaxis(_checked("angles", angles, (3,)), -1, 0), error)
+        yaw, pitch, roll = np.moveaxis(_checked("angles", angles, (3,)), -1, 0)
+        return cls(yaw, pitch, roll, error)
 
     @classmethod
-    def from_matrix(cls, matrix):
+    def from_matrix(cls, matrix: Any) -> "Pose":
         """A pose from rotation matrices (3, 3) or (B, 3, 3), as `matrix` gives them."""
         rotation = _checked("matrix", matrix, (3, 3))
         identity = rotation @ np.swapaxes(rotation, -1, -2)
@@ -186,7 +189,7 @@ class Pose:
         return cls.from_array(np.degrees(angles_from_rotation(rotation)))
 
     @classmethod
-    def from_quaternion(cls, quaternion):
+    def from_quaternion(cls, quaternion: Any) -> "Pose":
         """A pose from quaternions (4,) or (B, 4) in the order w, x, y, z, of any length but 0."""
         # Imported when first needed: it takes longer than all that `load` imports besides.
         from scipy.spatial.transform import Rotation
@@ -197,15 +200,15 @@ class Pose:
         return cls.from_matrix(Rotation.from_quat(np.roll(values, -1, axis=-1)).as_matrix())
 
     @property
-    def matrix(self):
+    def matrix(self) -> np.ndarray:
         """Rotation (3, 3) or (B, 3, 3); its columns are the head's x, y and z axes."""
         return rotation_from_angles(np.radians(self.as_array()))
 
-    def quaternion(self):
+    def quaternion(self) -> np.ndarray:
         """Unit quaternion (4,) or (B, 4) in the order w, x, y, z, with w >= 0."""
         return np.roll(self._rotation().as_quat(canonical=True), 1, axis=-1)
 
-    def rotation_vector(self):
+    def rotation_vector(self) -> np.ndarray:
         """Axis times angle, (3,) or (B, 3) radians, the angle within 0..pi."""
         return self._rotation().as_rotvec()
 
@@ -215,22 +218,23 @@ class Pose:
 
         return Rotation.from_euler("XYZ", -self.as_array()[..., [1, 0, 2]], degrees=True)
 
-    def as_array(self):
+    def as_array(self) -> np.ndarray:
         """(3,) or (B, 3) degrees; yaw, pitch, roll."""
         return np.stack(self._angles(), axis=-1)
 
-    def __len__(self):
+    def __len__(self) -> int:
         if isinstance(self.yaw, float):
             raise TypeError("a single pose has no length; as_array() gives its three angles")
         return len(self.yaw)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> "Pose":
         if isinstance(self.yaw, float):
             raise TypeError("a single pose can't be indexed; use yaw, pitch, roll or as_array()")
         error = None if self.error is None else self.error[index]
-        return Pose(*(angle[index] for angle in self._angles()), error)
+        yaw, pitch, roll = (angle[index] for angle in self._angles())
+        return Pose(yaw, pitch, roll, error)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator["Pose"]:
         return (self[index] for index in range(len(self)))
 
     def __eq__(self, other):
@@ -238,7 +242,7 @@ class Pose:
             return NotImplemented
         return np.array_equal(self.as_array(), other.as_array(), equal_nan=True)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self):
         if isinstance(self.yaw, float):

@@ -13,7 +13,7 @@ import heapq
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, pair_augmentation, records, two_faces, two_views
+from rankpose_tf.data import augment, pair_augmentation, records, shards, two_faces, two_views
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
 _SHUFFLE_IDENTITIES = 256
@@ -78,7 +78,8 @@ def choose_identities(directory, threshold, filter_angles, count, minimum_views=
     keep = _identity_filter(threshold, False, filter_angles, minimum_views)
     serialized = tf.data.TFRecordDataset(records.list_shards(directory)).filter(keep)
     hashed = serialized.map(lambda record: (_identity_hash(record), record))
-    chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
+    with shards.told(directory):
+        chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
     if len(chosen) < count:
         raise RankPoseError(
             f"training_identities: expected at most {len(chosen)}, which {str(directory)!r} has "
@@ -142,8 +143,7 @@ def usable_records(directory, threshold=None, held_out=False, filter_angles=True
     if threshold is not None:
         keep = _identity_filter(threshold, held_out, filter_angles, minimum_views=2)
         serialized = serialized.filter(keep)
-    for record in serialized:
-        record = records.parse_identity(record)
+    for record in shards.readable(serialized.map(records.parse_identity), directory):
         usable = _usable_views(record["poses"], filter_angles)
         parts = ("names", "images", "boxes", "poses")
         yield {key: tf.gather(record[key], usable).numpy() for key in parts}

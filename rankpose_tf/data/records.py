@@ -20,10 +20,11 @@ import numpy as np
 
 from rankpose_tf.core import damage, files, pose
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import tfrecord
 
 FORMAT_VERSION = 1
 
-_PREPARE_AGAIN = "prepare the data again into a new folder"
+PREPARE_AGAIN = "prepare the data again into a new folder"
 _STRUCTURE = {
     "kind": str,
     "protocol_set": str,
@@ -188,10 +189,18 @@ def list_shards(directory):
     """Sorted paths of the shards of a prepared folder, as strings.
 
     Raises:
-      RankPoseError: as `read_description`.
+      RankPoseError: as `read_description`, and for a shard that is cut short, or in which a record
+        claims to be longer than it is.
     """
     description = read_description(directory)
-    return sorted(str(pathlib.Path(directory, row["file"])) for row in description["shards"])
+    paths = sorted(str(pathlib.Path(directory, row["file"])) for row in description["shards"])
+    for path in paths:
+        if not tfrecord.is_whole(path):
+            raise RankPoseError(
+                f"data: the shards in {str(directory)!r} can't be read "
+                f"({pathlib.Path(path).name} is cut short or damaged); {PREPARE_AGAIN}"
+            )
+    return paths
 
 
 def read_description(directory):
@@ -227,14 +236,14 @@ def read_description(directory):
             f"data: {str(directory)!r} holds no dataset.json, so it is no finished data set; run "
             "`python -m rankpose_tf.prepare --source=PATH --out=DIR` first, to its end"
         )
-    description = read_json(path)
+    description = damage.json_object("data", path, PREPARE_AGAIN)
     version = description.get("format_version")
     if version != FORMAT_VERSION:
         raise RankPoseError(
             f"data: {str(directory)!r} has format version {version}, this package reads "
             f"{FORMAT_VERSION}; prepare it again into a new folder"
         )
-    with damage.told("data", path, _PREPARE_AGAIN):
+    with damage.told("data", path, PREPARE_AGAIN):
         _require_structure(description)
     missing = [r["file"] for r in description["shards"] if not (directory / r["file"]).is_file()]
     if missing:
@@ -259,17 +268,6 @@ def _require_structure(description):
             raise ValueError(f"shards holds {name!r}")
 
 
-def read_json(path):
-    """Content of a JSON file of a prepared folder, a dict.
-
-    Raises:
-      RankPoseError: if it is damaged.
-    """
-    with damage.told("data", path, _PREPARE_AGAIN):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
-
-
 def write_identity_table(directory, rows):
     """Writes identities.csv; `rows` are dicts as `read_identity_table` returns them."""
     with files.replaced(pathlib.Path(directory, "identities.csv")) as beside:
@@ -290,17 +288,19 @@ def read_identity_table(directory):
     """
     path = pathlib.Path(directory, "identities.csv")
     if not path.is_file():
-        raise RankPoseError(f"data: there is no table {str(path)!r}; {_PREPARE_AGAIN}")
-    with damage.told("data", path, _PREPARE_AGAIN):
+        raise RankPoseError(f"data: there is no table {str(path)!r}; {PREPARE_AGAIN}")
+    with damage.told("data", path, PREPARE_AGAIN):
         with open(path, newline="", encoding="utf-8") as stream:
-            return [
-                {
-                    "identity": _text(row["identity"]),
-                    "group": _text(row["group"]),
-                    **{name: int(row[name]) for name in _COLUMNS[2:]},
-                }
-                for row in csv.DictReader(stream)
-            ]
+            return [identity_row(row) for row in csv.DictReader(damage.lines(stream))]
+
+
+def identity_row(row):
+    """A row of `read_identity_table`, checked, from a dict of text or numbers."""
+    return {
+        "identity": _text(row["identity"]),
+        "group": _text(row["group"]),
+        **{name: int(row[name]) for name in _COLUMNS[2:]},
+    }
 
 
 def _text(value):

@@ -24,9 +24,9 @@ import pathlib
 import numpy as np
 
 import rankpose_tf
-from rankpose_tf.core import pictures, pose
+from rankpose_tf.core import damage, pictures, pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import records, shards
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
@@ -93,11 +93,12 @@ def read_angles(path):
         no finite number.
     """
     try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            table = list(csv.reader(stream, strict=True))
-    except (OSError, ValueError, csv.Error) as error:
+        with damage.told("predictions", path, "pass a CSV file", "could not be read"):
+            with open(path, newline="", encoding="utf-8-sig") as stream:
+                table = list(csv.reader(damage.lines(stream), strict=True))
+    except OSError as error:
         raise RankPoseError(
-            f"predictions: {str(path)!r} could not be read ({error}); pass a CSV file"
+            f"predictions: {str(path)!r} could not be read ({error.strerror}); pass a CSV file"
         ) from error
     header = [cell.strip().lower() for cell in table[0]] if table else []
     name, *angles = _columns(header, path)
@@ -160,7 +161,7 @@ def labels(data):
 
     names, identities, poses = [], [], [np.zeros((0, 3), np.float32)]
     serialized = tf.data.TFRecordDataset(records.list_shards(data))
-    for record in evaluation.readable(serialized.map(records.parse_identity), data):
+    for record in shards.readable(serialized.map(records.parse_identity), data):
         names += [name.decode() for name in record["names"].numpy()]
         identities += [record["identity"].numpy().decode()] * len(record["names"])
         poses.append(record["poses"].numpy())

@@ -14,7 +14,7 @@ import tensorflow as tf
 import rankpose_tf
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, records, shards
 from rankpose_tf.evaluation import doubt, metrics, protocols
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
@@ -165,7 +165,7 @@ def predict(network, views, data, expected, progress=False):
     """
     bar = keras.utils.Progbar(expected, verbose=int(progress), unit_name="picture")
     names, identities, true, predicted = [], [], [], []
-    for batch in readable(views, data):
+    for batch in shards.readable(views, data):
         names += [name.decode() for name in batch["name"].numpy()]
         identities += [name.decode() for name in batch["identity"].numpy()]
         true.append(batch["pose"].numpy().astype(np.float64))
@@ -185,18 +185,6 @@ def predict(network, views, data, expected, progress=False):
     if answers.shape[1] > 3:
         degrees["expected"] = answers[:, 3:]
     return {"names": names, "identities": identities, **degrees}
-
-
-def readable(views, data):
-    """Yields what a tf.data pipeline over prepared shards gives; damage becomes one sentence."""
-    damage = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
-    try:
-        yield from views
-    except damage as error:
-        reason = error.message.splitlines()[0]
-        raise RankPoseError(
-            f"data: the shards in {str(data)!r} can't be read ({reason}); prepare them again"
-        ) from error
 
 
 def score(poses, dataset, crop_scale, filter_angles, protocol=None):

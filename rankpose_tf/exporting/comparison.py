@@ -3,7 +3,7 @@
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.data import pairs, records, shards, synthetic
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 
@@ -28,7 +28,7 @@ def some_views(folder, description, count):
     """
     records.read_description(folder)
     first = _views(folder, description).take(-(-count // _BATCH_SIZE))
-    batches = [as_bytes(batch["image"].numpy()) for batch in first]
+    batches = [as_bytes(batch["image"].numpy()) for batch in shards.readable(first, folder)]
     if not batches:
         raise RankPoseError(f"data: {str(folder)!r} holds no view within the limit of angles")
     return np.concatenate(batches)[:count]
@@ -108,7 +108,7 @@ def errors_on(network, predictors, folder, description):
     dataset = records.read_description(folder)
     evaluation.count_pictures(folder, dataset, True)
     true, predicted = [], {name: [] for name in ("keras", *predictors)}
-    for batch in _views(folder, description):
+    for batch in shards.readable(_views(folder, description), folder):
         crops = batch["image"].numpy()
         true.append(np.degrees(batch["pose"].numpy()))
         predicted["keras"].append(np.degrees(network.predict_on_batch(crops)))

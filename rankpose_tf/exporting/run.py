@@ -6,7 +6,6 @@ the end: a failed export leaves nothing behind, and nothing that exists is overw
 
 import contextlib
 import importlib
-import json
 import os
 import pathlib
 import shutil
@@ -17,7 +16,7 @@ import tensorflow as tf
 import tqdm
 
 import rankpose_tf
-from rankpose_tf.core import files, tables
+from rankpose_tf.core import damage, files, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import comparison, latency, web
 from rankpose_tf.exporting.formats import (
@@ -215,12 +214,20 @@ def _move(written, places, report, out):
     """Puts what is finished in its place; the report last."""
     before = out / REPORT
     if before.is_file():
-        report["files"] = json.loads(before.read_text(encoding="utf-8"))["files"] + report["files"]
+        report["files"] = _rows(before) + report["files"]
     for name, path in written.items():
         places[name].parent.mkdir(parents=True, exist_ok=True)
         for part in sorted(path.parent.iterdir()):
             os.rename(part, places[name].with_name(part.name))
     files.write_json(before, report)
+
+
+def _rows(path):
+    """The rows of files that an earlier export.json has."""
+    advice = "remove it, and export into this folder again"
+    before = damage.json_object("out", path, advice)
+    with damage.told("out", path, advice):
+        return [dict(row) for row in before["files"]]
 
 
 def table(report):

@@ -13,7 +13,8 @@ import logging
 import math
 import numbers
 import reprlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class PoseEstimator:
       description: dict, what is known about the model.
     """
 
-    def __init__(self, network, description):
+    def __init__(self, network: Callable[[np.ndarray], np.ndarray], description: dict[str, Any]):
         """Wraps a network.
 
         Args:
@@ -78,7 +79,7 @@ class PoseEstimator:
         self.crop_scale = float(description["crop_scale"])
 
     @property
-    def tells_error(self):
+    def tells_error(self) -> bool:
         """Whether its poses have an `error`."""
         return self._nothing().shape[1] > len(ANGLES)
 
@@ -86,7 +87,7 @@ class PoseEstimator:
         # The detector is made again where it is needed.
         return self.__dict__ | {"_detector": None}
 
-    def predict(self, image, box=None, *, on_error="raise"):
+    def predict(self, image: Any, box: Any = None, *, on_error: str = "raise") -> Pose:
         """Predicts the pose in one picture, or in many.
 
         Args:
@@ -120,7 +121,9 @@ class PoseEstimator:
             named = ((f"box[{index}]", picture, face) for index, face in enumerate(faces))
         return self._predict(self._crops(named, on_error))
 
-    def predict_faces(self, image, detector=None):
+    def predict_faces(
+        self, image: Any, detector: Callable[[np.ndarray], Any] | None = None
+    ) -> list[Face]:
         """Finds the faces of a picture and predicts the pose of each.
 
         Args:
@@ -155,7 +158,7 @@ class PoseEstimator:
         poses = turned_back(poses, [face.turn for face in found])
         return [Face(face.box, face.score, pose) for face, pose in zip(found, poses, strict=True)]
 
-    def crop(self, image, box=None, turn=0.0):
+    def crop(self, image: Any, box: Any = None, turn: float = 0.0) -> np.ndarray:
         """The network's input for one picture.
 
         Args:
@@ -177,7 +180,7 @@ class PoseEstimator:
             raise RankPoseError(f"box: expected shape (4,), received {box.shape}")
         return self._crop(image, box, "image", turn)
 
-    def predict_crops(self, crops):
+    def predict_crops(self, crops: Any) -> Pose:
         """Predicts the poses in what `crop` made, for those who read and crop in threads.
 
         Args:

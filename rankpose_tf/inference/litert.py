@@ -14,6 +14,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import columns
 from rankpose_tf.inference import sharing
 
+_EXPORT_AGAIN = "export the model again"
 # In the zip archive at the end of a .tflite file.
 DESCRIPTION = "rankpose.json"
 
@@ -34,12 +35,8 @@ def predictor(path, threads=None):
       RankPoseError: if ai-edge-litert is not installed, or the file is damaged.
     """
     content = path if isinstance(path, bytes) else pathlib.Path(path).read_bytes()
-    try:
+    with damage.told("model", _path(path), _EXPORT_AGAIN, others=(RuntimeError,)):
         return sharing.Predictor(_open, content, threads)
-    except (ValueError, RuntimeError) as error:
-        if isinstance(error, RankPoseError):
-            raise
-        raise RankPoseError(f"model: {_name(path)} is damaged ({error})") from error
 
 
 def _open(content, threads):
@@ -83,7 +80,8 @@ def require_finite(path):
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    try:
+    # A damaged offset leads anywhere.
+    with damage.told("model", path, _EXPORT_AGAIN, others=(Exception,)):
         model = schema.Model.GetRootAs(pathlib.Path(path).read_bytes(), 0)
         graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
         tensors = [g.Tensors(index) for g in graphs for index in range(g.TensorsLength())]
@@ -91,11 +89,9 @@ def require_finite(path):
         contents = [model.Buffers(index).DataAsNumpy() for index in set(floats)]
         # A buffer without content gives 0.
         weights = [np.asarray(c, np.uint8).view(np.float32) for c in contents if np.ndim(c)]
-    except Exception as error:  # A damaged offset leads anywhere: struct.error, TypeError, ...
-        raise RankPoseError(f"model: {_name(path)} is damaged ({error})") from error
     if not all(np.isfinite(weight).all() for weight in weights):
         raise RankPoseError(
-            f"model: {_name(path)} has weights that are not finite; export it again from a model "
+            f"model: {str(path)!r} has weights that are not finite; export it again from a model "
             "that has not failed in training"
         )
 
@@ -110,9 +106,9 @@ def description(path):
       RankPoseError: if the file is absent or none that this package wrote.
     """
     if not isinstance(path, bytes) and not pathlib.Path(path).is_file():
-        raise RankPoseError(f"model: there is no file {_name(path)}")
-    advice = "expected a .tflite file of rankpose export; export the model again"
-    with damage.told("model", "the content" if isinstance(path, bytes) else path, advice):
+        raise RankPoseError(f"model: there is no file {str(path)!r}")
+    advice = f"expected a .tflite file of rankpose export; {_EXPORT_AGAIN}"
+    with damage.told("model", _path(path), advice):
         with zipfile.ZipFile(io.BytesIO(path) if isinstance(path, bytes) else path) as archive:
             content = dict(json.loads(archive.read(DESCRIPTION)))
         if "model" not in content:
@@ -120,8 +116,8 @@ def description(path):
         return content
 
 
-def _name(path):
-    return "the content" if isinstance(path, bytes) else repr(str(path))
+def _path(path):
+    return "the content" if isinstance(path, bytes) else path
 
 
 def interpreter(content, threads):

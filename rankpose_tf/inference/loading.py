@@ -4,13 +4,13 @@ TensorFlow is imported when a Keras model or a SavedModel is loaded, and not at 
 file, which is also what a shipped model is loaded from.
 """
 
-import json
 import numbers
 import os
 import pathlib
 
 import numpy as np
 
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import litert, runtimes, savedmodel_operations
 from rankpose_tf.inference.estimator import PoseEstimator
@@ -22,7 +22,13 @@ PRECISIONS = ("fp32", "int8")
 _LARGEST_SIDE = 4096
 
 
-def load(model=None, threads=None, *, precision=None, runtime=None):
+def load(
+    model: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    *,
+    precision: str | None = None,
+    runtime: str | None = None,
+) -> PoseEstimator:
     """Loads a model, whatever its format, and runs it once.
 
     Args:
@@ -59,7 +65,7 @@ def load(model=None, threads=None, *, precision=None, runtime=None):
     if name in shipped.MODELS:
         network, description = _load_shipped(name, threads, precision or "fp32", runtime)
     else:
-        path = pathlib.Path(model).expanduser()
+        path = pathlib.Path(name).expanduser()
         network, description = _load_path(path, threads, precision, runtime)
     _check_description(model, description)
     estimator = PoseEstimator(network, description)
@@ -148,19 +154,14 @@ def _load_keras(path, threads):
 
 
 def _load_savedmodel(folder, threads):
-    try:
-        text = (folder / runtimes.SAVEDMODEL_DESCRIPTION).read_text(encoding="utf-8")
-        description = json.loads(text)
+    what = "is no SavedModel of rankpose_tf.export, or it is damaged"
+    # TensorFlow reports damage by many types.
+    with damage.told("model", folder, "export it again", what, others=(Exception,)):
+        description = damage.json_object(
+            "model", folder / runtimes.SAVEDMODEL_DESCRIPTION, "export it again"
+        )
         savedmodel_operations.require_known(folder)
         return runtimes.savedmodel(folder, threads), description
-    except RankPoseError:
-        raise
-    except Exception as error:  # TensorFlow reports damage by many types.
-        reason = " ".join(str(error).split())
-        raise RankPoseError(
-            f"model: {str(folder)!r} is no SavedModel of rankpose_tf.export, or it is damaged "
-            f"({type(error).__name__}: {reason})"
-        ) from error
 
 
 def _load_tflite(file, threads):

@@ -7,6 +7,7 @@ TensorFlow puts them, in the function that saves the model, which nothing that p
 
 import pathlib
 
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 
 # What rankpose_tf.export writes for every tower and transform, with and without expected errors,
@@ -40,13 +41,9 @@ def require_known(folder):
     from tensorflow.core.protobuf import saved_model_pb2
 
     content = pathlib.Path(folder, "saved_model.pb").read_bytes()
-    try:
+    what = "is no SavedModel of rankpose_tf.export, or it is damaged"
+    with damage.told("model", folder, "export it again", what, others=(DecodeError,)):
         meta_graphs = saved_model_pb2.SavedModel.FromString(content).meta_graphs
-    except DecodeError as error:
-        raise RankPoseError(
-            f"model: {str(folder)!r} is no SavedModel of rankpose_tf.export, or it is "
-            "damaged; export it again"
-        ) from error
     for meta_graph in meta_graphs:
         strange = sorted(_strange(meta_graph))
         if strange:

@@ -1,10 +1,11 @@
 """Models of this package that a program of one's own trained on with Keras."""
 
 import os
+from typing import Any
 
 import keras
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import saving, shipped
 
@@ -12,7 +13,7 @@ from rankpose_tf.models import saving, shipped
 _OUTDATED = ("epoch", "validation_mae_degrees", "training_set")
 
 
-def save(model, path, like):
+def save(model: Any, path: str | os.PathLike[str], like: str | os.PathLike[str]) -> None:
     """Saves a model after Keras' own `fit`, so that `rankpose_tf.load` and every command take it.
 
     Keras' `save` keeps the network alone. What is lacking, the crop above all, is that of the model
@@ -27,7 +28,7 @@ def save(model, path, like):
       RankPoseError: for a model that is none of this package's, one of another output or size than
         `like`, or a file that can't be read or made.
     """
-    path = files.new_file("path", path, suffixes=(".keras",))
+    file = files.new_file("path", path, suffixes=(".keras",))
     description = saving.read_description(shipped.model_path(like))
     name = model
     if isinstance(model, str | os.PathLike):
@@ -40,14 +41,11 @@ def save(model, path, like):
     # Without optimizer and loss, which may be of classes that no other program knows.
     network = keras.Model(model.input, model.output, name="tower")
     kept = {key: value for key, value in description.items() if key not in _OUTDATED}
-    saving.save_model(network, path, kept)
+    saving.save_model(network, file, kept)
 
 
 def _read(path):
-    try:
+    advice = "pass a .keras file that Keras saved"
+    # Keras reports damage by many types, from KeyError to OSError.
+    with damage.told("model", path, advice, "could not be read", others=(Exception,)):
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
-        raise RankPoseError(
-            f"model: {str(path)!r} could not be read ({type(error).__name__}: {error}); pass a "
-            ".keras file that Keras saved"
-        ) from error

@@ -99,13 +99,10 @@ def read_network(path):
     description = read_description(path)
     path = path / "best.keras" if path.is_dir() else path
     trust.require_bounded(path)
-    try:
+    what = "could not be read, it is damaged or was written by another Keras"
+    # Keras reports damage by many types, from KeyError to OSError.
+    with damage.told("model", path, "load another copy of it", what, others=(Exception,)):
         network = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
-        raise RankPoseError(
-            f"model: {str(path)!r} could not be read, the file is damaged or was written by "
-            f"another Keras ({type(error).__name__}: {error})"
-        ) from error
     check_description(path, network, description)
     trust.require_finite(path, network)
     return network

@@ -31,8 +31,8 @@ class DrawnFace(NamedTuple):
       doubted: whether the model expects the pose to be far off; it is drawn in grey then.
     """
 
-    box: tuple | None
-    angles: tuple
+    box: np.ndarray | tuple | None
+    angles: np.ndarray | tuple
     number: int | None = None
     doubted: bool = False
 

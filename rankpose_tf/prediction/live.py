@@ -1,11 +1,13 @@
 """Faces followed while they come: what `rankpose_tf.track` gives, frame by frame."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rankpose_tf.core import pictures
 from rankpose_tf.inference import loading
+from rankpose_tf.inference.estimator import Face, PoseEstimator
 
 # OpenCV and what else is heavy is imported when first needed: a look at the package's names, of
 # which `track` is one, stays cheap.
@@ -22,13 +24,13 @@ class TrackedFrame(NamedTuple):
       numbers: list of as many integers; a face keeps its number from frame to frame.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     time: float
     image: np.ndarray
-    faces: list
-    numbers: list
+    faces: list[Face]
+    numbers: list[int]
 
-    def drawn(self, draw=None):
+    def drawn(self, draw: str | None = None) -> np.ndarray:
         """(H, W, 3) uint8 RGB: a copy with the faces drawn on it, "cube" (default) or "axes".
 
         A face of which the model gave no finite pose is left out.
@@ -48,14 +50,14 @@ def _is_doubted(pose):
 
 
 def track(
-    source,
-    estimator=None,
+    source: Any,
+    estimator: PoseEstimator | None = None,
     *,
-    detector=None,
-    smoothing=True,
-    rate=None,
-    max_pixels=pictures.MAX_PIXELS,
-):
+    detector: Callable[[np.ndarray], Any] | None = None,
+    smoothing: bool = True,
+    rate: float | None = None,
+    max_pixels: int = pictures.MAX_PIXELS,
+) -> Iterator[TrackedFrame]:
     """Follows the faces of a video, stream or camera, and gives each frame as soon as it is done.
 
         for frame in rankpose_tf.track(0):

@@ -150,10 +150,10 @@ def read(path):
     """
     with damage.told("out", path, _ANOTHER), open(path, newline="", **_ENCODING) as stream:
         if pathlib.Path(path).suffix == ".csv":
-            for record in csv.DictReader(stream):
+            for record in csv.DictReader(damage.lines(stream)):
                 yield _row({name: value or None for name, value in record.items()})
         else:
-            for line in stream:
+            for line in damage.lines(stream):
                 yield _row(json.loads(line))
 
 
@@ -183,12 +183,12 @@ def _lines(path, columns):
     """Yields (text, path of its row or None for the header); ends before half a line."""
     with open(path, newline="", **_ENCODING) as stream:
         if path.suffix == ".jsonl":
-            for line in stream:
+            for line in damage.lines(stream):
                 if not line.endswith("\n"):
                     return
                 yield line, _path_of(line, path)
             return
-        reader = csv.reader(line for line in stream if line.endswith("\n"))
+        reader = csv.reader(line for line in damage.lines(stream) if line.endswith("\n"))
         header = next(reader, None)
         if header is not None and tuple(header) != columns:
             _refuse(path)

@@ -5,6 +5,8 @@ landmarks, a column each.
 """
 
 import io
+import struct
+import zlib
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from rankpose_tf.preparation import views
 
 # Beside the subsets lie the authors' program and files of landmarks alone.
 _OTHER_FOLDERS = ("Code", "landmarks")
+# Bytes of the file's header and of a variable's tag, and the kind of a compressed variable.
+_HEADER, _TAG, _COMPRESSED = 128, 8, 15
+# Bytes of a variable; those of the face sets have up to a million.
+_LARGEST = 20_000_000
 _NEW_MATLAB = (b"MATLAB 7.3 MAT-file", b"\x89HDF")
 
 
@@ -95,6 +101,7 @@ def _variables(source, name, wanted):
     content = b""
     try:
         content = source.read(name)
+        _require_small(content)
         read = scipy_io.loadmat(io.BytesIO(content), variable_names=wanted)
     except Exception as error:  # As above.
         new = content.startswith(_NEW_MATLAB)
@@ -104,6 +111,25 @@ def _variables(source, name, wanted):
         if variable not in read:
             raise views.SkippedView(views.label_without(variable))
     return read
+
+
+def _require_small(content):
+    """Raises ValueError for a .mat of which more than a label's variable would be unpacked.
+
+    A variable is a tag, its kind and length, and then its content, which may be compressed: a
+    thousandth of what it unpacks to.
+    """
+    order = "<" if content[126:128] == b"IM" else ">"
+    place = _HEADER
+    while place + _TAG <= len(content):
+        kind, length = struct.unpack_from(f"{order}II", content, place)
+        place += _TAG
+        if kind == _COMPRESSED:
+            unpacking = zlib.decompressobj()
+            unpacking.decompress(content[place : place + length], _LARGEST)
+            if unpacking.unconsumed_tail:
+                raise ValueError(f"a variable has over {_LARGEST:,} bytes")
+        place += length
 
 
 def tight_box(points):

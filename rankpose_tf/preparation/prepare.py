@@ -13,7 +13,7 @@ import shutil
 import numpy as np
 from absl import logging
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
@@ -104,7 +104,7 @@ def _claim(out, plan):
     """
     for record in (out / "dataset.json", out / "progress" / "plan.json"):
         if record.is_file():
-            before = records.read_json(record)
+            before = damage.json_object("out", record, "remove the folder, or pass a new one")
             if before.get("fingerprint") != plan.fingerprint:
                 raise RankPoseError(
                     f"out: {str(out)!r} holds a data set made from {before.get('source')!r} with "

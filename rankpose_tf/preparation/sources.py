@@ -4,17 +4,19 @@ Names are relative, with `/`, and without a leading `./`, however an archiver wr
 """
 
 import hashlib
+import lzma
 import os
 import pathlib
 import posixpath
 import zipfile
-import zlib
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
+# Bytes of a file: a picture of 100 million pixels, of 4 bytes each, is not compressed.
+_LARGEST = 500_000_000
 _READ = f"a folder, a zip or a table ({', '.join(TABLE_SUFFIXES)})"
 _UNPACK = "unpack it, and pass the folder or a zip of it"
 _EXPORT = f"which is not read; save it as one of {', '.join(TABLE_SUFFIXES)}"
@@ -74,6 +76,7 @@ class Folder:
           OSError: if it cannot be read.
         """
         try:
+            _require_small(name, os.path.getsize(self._path / name))
             return (self._path / name).read_bytes()
         except ValueError as error:  # A NUL in the name.
             raise FileNotFoundError(name) from error
@@ -87,13 +90,14 @@ class Zip:
 
     def __init__(self, path):
         self.name = pathlib.Path(path).name
+        cut = _begins_like_a_zip(path)
+        advice = "it may be cut short: download it again" if cut else f"pass {_READ}"
         try:
-            self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
-            cut = _begins_like_a_zip(path)
-            advice = "it may be cut short: download it again" if cut else f"pass {_READ}"
+            with damage.told("source", path, advice, "is no readable zip"):
+                self._zip = zipfile.ZipFile(path)
+        except OSError as error:
             raise RankPoseError(
-                f"source: {str(path)!r} is no readable zip ({error}); {advice}"
+                f"source: {str(path)!r} can't be opened ({error.strerror}); pass {_READ}"
             ) from error
         self._entries = {
             posixpath.normpath(entry.filename.replace("\\", "/")): entry
@@ -119,9 +123,11 @@ class Zip:
         """
         if name not in self._entries:
             raise FileNotFoundError(name)
+        entry = self._entries[name]
+        _require_small(name, entry.file_size)
         try:
-            return self._zip.read(self._entries[name])
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            return self._zip.read(entry)
+        except (lzma.LZMAError, *damage.OF_CONTENT) as error:
             raise OSError(f"{name}: {error}") from error
         except RuntimeError as error:
             raise RankPoseError(
@@ -132,6 +138,12 @@ class Zip:
     def close(self):
         """Closes the zip."""
         self._zip.close()
+
+
+def _require_small(name, size):
+    """Raises OSError for a file that claims more bytes than a picture or a table has."""
+    if size > _LARGEST:
+        raise OSError(f"{name}: it has {size:,} bytes, and at most {_LARGEST:,} are read")
 
 
 def open_source(path):

@@ -16,6 +16,7 @@ import json
 import re
 from typing import NamedTuple
 
+from rankpose_tf.core import damage
 from rankpose_tf.preparation import views
 
 _SEPARATORS = ",;\t|"
@@ -103,8 +104,8 @@ def _json_rows(text):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except ValueError:
+            row = json.loads(line) if len(line) < damage.LONGEST_LINE else None
+        except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
             row = {key.strip().lower(): value for key, value in row.items()}

@@ -7,7 +7,6 @@ task with both has been done and is never done again.
 import concurrent.futures
 import contextlib
 import dataclasses
-import json
 import multiprocessing
 import os
 import pathlib
@@ -17,12 +16,14 @@ import threading
 import numpy as np
 import tqdm
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
 from rankpose_tf.preparation import readers, sources, views
 
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
+# What is told of a shard.
+_SHARD = {"file": str, "identities": int, "views": int, "bytes": int, "checksum": str}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +70,28 @@ def cut(plan, out, shards):
 def _is_done(task):
     if not (task.statistics.is_file() and task.shard.is_file()):
         return False
-    return read_statistics(task)["shard"]["bytes"] == task.shard.stat().st_size
+    try:
+        return read_statistics(task)["shard"]["bytes"] == task.shard.stat().st_size
+    except RankPoseError:  # It is damaged, and made again.
+        return False
 
 
 def read_statistics(task):
-    """What a finished task counted: dict of shard, rows, skipped and histogram (3, bins)."""
-    return json.loads(task.statistics.read_text(encoding="utf-8"))
+    """What a finished task counted: dict of shard, rows, skipped and histogram (3, bins).
+
+    Raises:
+      RankPoseError: if its file is damaged.
+    """
+    advice = "run the same command again"
+    counted = damage.json_object("out", task.statistics, advice)
+    with damage.told("out", task.statistics, advice):
+        histogram = np.reshape(counted["histogram"], (3, len(HISTOGRAM_EDGES) - 1))
+        return {
+            "shard": {name: kind(counted["shard"][name]) for name, kind in _SHARD.items()},
+            "rows": [records.identity_row(row) for row in counted["rows"]],
+            "skipped": [(str(path), str(reason)) for path, reason in counted["skipped"]],
+            "histogram": histogram.astype(int),
+        }
 
 
 def run(plan, tasks, workers, progress):

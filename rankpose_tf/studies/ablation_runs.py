@@ -6,7 +6,7 @@ run's workdir. The epoch is chosen by held-out identities; the test set is seen 
 """
 
 import contextlib
-import json
+import math
 import os
 import pathlib
 import shutil
@@ -17,9 +17,10 @@ import sys
 import tqdm
 from absl import logging
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records
+from rankpose_tf.evaluation import metrics
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 # Of a run, until its evaluation is there too.
@@ -124,7 +125,7 @@ def is_finished(run, eval_data, test_set):
     path = evaluation_folder(run, eval_data) / "evaluation.json"
     if not ((run.workdir / "result.json").is_file() and path.is_file()):
         return False
-    tested = json.loads(path.read_text(encoding="utf-8"))
+    tested = read_evaluation(path)
     before = (tested["set"], tested["crop"]["boxes"])
     now = (test_set["protocol_set"], test_set["box_source"])
     if before != now:
@@ -133,6 +134,42 @@ def is_finished(run, eval_data, test_set):
             f"{' with boxes of '.join(now)} under the same folder name; rename the folder"
         )
     return True
+
+
+def read_evaluation(path):
+    """Content of a run's evaluation.json.
+
+    Raises:
+      RankPoseError: if it is damaged.
+    """
+    advice = "remove its folder, and the same command tests the run again"
+    tested = damage.json_object("workdir", path, advice)
+    with damage.told("workdir", path, advice):
+        numbers = [tested["images"], *(tested["mae"][angle] for angle in metrics.COLUMNS)]
+        texts = (tested["set"], tested["crop"]["boxes"], tested["protocol"])
+        _require_kinds(numbers, texts)
+    return tested
+
+
+def read_result(path):
+    """Content of a run's result.json; errors as for `read_evaluation`."""
+    advice = "remove it, and the same command finishes the run again"
+    trained = damage.json_object("workdir", path, advice)
+    with damage.told("workdir", path, advice):
+        chosen = [trained["best"].get(name) for name in ("val_mae", "val_ordered")]
+        numbers = [number for number in chosen if number is not None]
+        numbers += [trained[name] for name in ("best_epoch", "seconds", "steps")]
+        _require_kinds(numbers, (trained["training_set"],))
+    return trained
+
+
+def _require_kinds(numbers, texts):
+    for value in numbers:
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ValueError(f"expected a number, it holds {value!r}")
+    for value in texts:
+        if not isinstance(value, str | None):
+            raise ValueError(f"expected a text, it holds {value!r}")
 
 
 def _train_and_test(run, eval_data, checkpoint_steps, look):

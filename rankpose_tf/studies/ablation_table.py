@@ -8,7 +8,6 @@ and their pairs are of one identity whatever a cell trains on: test sets have no
 
 import csv
 import io
-import json
 import pathlib
 
 import rankpose_tf
@@ -87,8 +86,8 @@ def summarise(runs, eval_data, recipe_lines=()):
 def _figures(run, eval_data):
     """The figures of a finished run, and what has to be equal for all runs of a table."""
     path = ablation_runs.evaluation_folder(run, eval_data) / "evaluation.json"
-    tested = json.loads(path.read_text(encoding="utf-8"))
-    trained = json.loads((run.workdir / "result.json").read_text(encoding="utf-8"))
+    tested = ablation_runs.read_evaluation(path)
+    trained = ablation_runs.read_result(run.workdir / "result.json")
     figures = {angle: tested["mae"][angle] for angle in COLUMNS}
     figures["held_out_mean"] = trained["best"].get("val_mae")
     figures["held_out_ordered"] = trained["best"].get("val_ordered")

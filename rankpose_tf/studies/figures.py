@@ -12,6 +12,7 @@ import numpy as np
 import rankpose_tf
 from rankpose_tf.core import files, pose
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import shards
 from rankpose_tf.evaluation import metrics, other_systems, plots
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.studies import activations, figure_faces, map_plots
@@ -105,7 +106,7 @@ def variances(*, models, data, out, crop_scale=None, filter_angles=True, batch_s
             towers, folder, description, crop_scale, filter_angles, batch_size
         )
         for name, (tower, described) in towers.items():
-            batches = evaluation.readable(views(described["input_size"]), data)
+            batches = shards.readable(views(described["input_size"]), data)
             statistics = activations.first_stage_model(tower)
             images = (batch["image"].numpy() for batch in batches)
             distributions[name] = activations.variances(statistics, images)

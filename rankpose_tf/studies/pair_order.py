@@ -9,7 +9,7 @@ import numpy as np
 from rankpose_tf.core import tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, records, shards
 from rankpose_tf.models import saving
 
 # Differences of two labels, degrees.
@@ -46,7 +46,7 @@ def measure(path, data, validation_identities=200, batch_size=64):
         crop_scale=description["crop_scale"],
     )
     true, predicted = [], []
-    for views, pose in stream:
+    for views, pose in shards.readable(stream, data):
         true.append(pose.numpy())
         predicted.append(np.stack([network(view, training=False) for view in views], axis=1))
     if not true:

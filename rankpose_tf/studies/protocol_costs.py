@@ -1,12 +1,11 @@
 """What each choice of a protocol costs: one model, one test set, a row a choice, as Markdown."""
 
-import json
 import pathlib
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from rankpose_tf.core import pose, tables
+from rankpose_tf.core import damage, pose, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, records
 from rankpose_tf.evaluation import metrics, protocols
@@ -166,13 +165,14 @@ def read_misses(path):
     Raises:
       RankPoseError: if it is none.
     """
-    try:
-        return set(json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["missed"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RankPoseError(
-            f"misses: {str(path)!r} could not be read ({error!r}); pass a file that "
-            "`python -m rankpose_tf.study detector_fit --data=... --out=FILE` wrote"
-        ) from error
+    advice = (
+        "pass a file that `python -m rankpose_tf.study detector_fit --data=... --out=FILE` wrote"
+    )
+    if not pathlib.Path(path).is_file():
+        raise RankPoseError(f"misses: there is no file {str(path)!r}; {advice}")
+    found = damage.json_object("misses", path, advice)
+    with damage.told("misses", path, advice):
+        return set(found["missed"])
 
 
 def table(rows, model):

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from rankpose_tf.core import draw, files
+from rankpose_tf.core import damage, draw, files
 from rankpose_tf.models.saving import save_model
 from rankpose_tf.models.towers import single_image_model
 
@@ -113,14 +113,25 @@ class History(keras.callbacks.Callback):
 
 
 def read_history(path):
-    """Rows of a history.csv as dicts of numbers; none where there is no file."""
+    """Rows of a history.csv as dicts of numbers; none where there is no file.
+
+    Raises:
+      RankPoseError: if it is damaged.
+    """
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as lines:
-        return [
-            {key: float(value) for key, value in row.items() if value}
-            for row in csv.DictReader(lines)
-        ]
+    advice = "remove it to go on without the rows of earlier epochs"
+    with damage.told("workdir", path, advice), path.open(newline="", encoding="utf-8") as stream:
+        return [_history_row(row) for row in csv.DictReader(damage.lines(stream))]
+
+
+def _history_row(cells):
+    """Numbers of a row; a loss may be anything, what tells the epoch and its cost is finite."""
+    row = {key: float(value) for key, value in cells.items() if value}
+    for name in ("epoch", "step", "seconds", "images_per_second"):
+        if not math.isfinite(row[name]):
+            raise ValueError(f"{name} is {row[name]}")
+    return row
 
 
 def of_last_stage(rows, last_stage):

@@ -18,7 +18,7 @@ from absl import logging
 import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import records, shards
 from rankpose_tf.models import towers
 from rankpose_tf.training import building, callbacks, held_out, starting
 from rankpose_tf.training.recipe import MIXED_PRECISION, SYNTHETIC
@@ -77,7 +77,8 @@ def _train(recipe, workdir, data, checkpoint_steps):
         callbacks.SaveBest(workdir, about, history.rows, last_stage),
         callbacks.SaveLast(workdir, checkpoint_steps),
     ]
-    siamese = _fit_stages(recipe, workdir, siamese, data, parts, savers)
+    with shards.told(data):
+        siamese = _fit_stages(recipe, workdir, siamese, data, parts, savers)
     compared = callbacks.of_last_stage(history.rows, last_stage)
     result = {
         "rankpose_tf": rankpose_tf.__version__,

@@ -7,7 +7,7 @@ import pathlib
 import keras
 from absl import logging
 
-from rankpose_tf.core import files
+from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.training.recipe import differences, from_flagfile, to_flagfile
 
@@ -47,7 +47,7 @@ def claimed(workdir, recipe, contents=None):
     with _locked(workdir):
         # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
         if record.is_file() and (workdir / "last.keras").is_file():
-            _check_same(workdir, record.read_text(encoding="utf-8"), recipe, contents or {})
+            _check_same(workdir, _text(record), recipe, contents or {})
         else:
             lines = [f"{_CONTENTS[name]}{value}\n" for name, value in (contents or {}).items()]
             files.write_text(record, "".join(lines) + to_flagfile(recipe))
@@ -79,6 +79,13 @@ def _locked(workdir):
         os.close(handle)
 
 
+def _text(record):
+    """Content of flags.cfg, which is ours, however it is damaged."""
+    advice = "pass another --workdir, or mend it by the recipe in the run's result.json"
+    with damage.told("workdir", record, advice), open(record, encoding="utf-8") as stream:
+        return "".join(damage.lines(stream))
+
+
 def _check_same(workdir, recorded, recipe, contents):
     """Refuses to go on with a run that was begun with another recipe or other data.
 
@@ -86,7 +93,8 @@ def _check_same(workdir, recorded, recipe, contents):
       RankPoseError: with the options that differ, both values of each, and what to do.
     """
     try:
-        begun = from_flagfile(recorded)
+        with damage.told("flags.cfg", workdir, "it is not as it was written"):
+            begun = from_flagfile(recorded)
     except RankPoseError as error:
         raise RankPoseError(
             f"workdir: {str(workdir)!r} can't be gone on with ({error}); pass another "
@@ -124,10 +132,7 @@ def resume(workdir):
     path = workdir / "last.keras"
     if not path.is_file():
         return None
-    try:
+    advice = "remove this checkpoint to start the run anew, or pass another --workdir"
+    # Keras reports damage by many types, from KeyError to OSError.
+    with damage.told("workdir", path, advice, "could not be read", others=(Exception,)):
         return keras.models.load_model(path)
-    except Exception as error:  # Keras reports damage by many types, from KeyError to OSError.
-        raise RankPoseError(
-            f"workdir: the checkpoint {str(path)!r} could not be read ({error}); remove it to "
-            "start this run anew, or pass another --workdir"
-        ) from error

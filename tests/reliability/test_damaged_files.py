@@ -1,24 +1,22 @@
 """Whatever is in a file, its reader gives a result or one sentence.
 
-A few hundred damaged copies of each here; `python -m pytest -m reliability` tries 2,000.
+A hundred damaged copies of each here; `python -m pytest -m reliability` tries 2,000.
 """
 
 import io
-import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from rankpose_tf.core import pictures
-from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.evaluation import other_systems
 from rankpose_tf.inference import litert
 from rankpose_tf.models import shipped
 from rankpose_tf.prediction import results
-from tests.support.mutations import mutated
+from tests.support.mutations import ends, mutated
 
 ROW = results.Row("a.jpg", 0, 0.5, 1, (1.0, 2.0, 3.0, 4.0), 0.9, (10.0, -5.0, 2.0))
 
@@ -69,25 +67,14 @@ def try_all(valid, name, folder, count):
     """Counts of how damaged copies end; anything but a result or a sentence raises."""
     for other in valid.iterdir():
         (folder / other.name).write_bytes(other.read_bytes())
-    ends = {"a result": 0, "a sentence": 0}
-    path = pathlib.Path(folder, name)
-    for number, content in enumerate(mutated((valid / name).read_bytes(), count)):
-        path.write_bytes(content)
-        try:
-            READERS[name](path)
-            ends["a result"] += 1
-        except RankPoseError as error:
-            assert "\n" not in str(error)
-            ends["a sentence"] += 1
-        except Exception as error:
-            raise AssertionError(f"copy {number} of {name}: {content[:300]!r}") from error
-    return ends
+    contents = mutated((valid / name).read_bytes(), count)
+    return ends(READERS[name], folder / name, contents)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_result_or_a_sentence(valid, name, tmp_path):
-    ends = try_all(valid, name, tmp_path, 200)
-    assert ends["a sentence"] > 10
+    counts = try_all(valid, name, tmp_path, 100)
+    assert counts["one sentence"] > 5
 
 
 @pytest.mark.reliability

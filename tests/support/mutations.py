@@ -1,6 +1,9 @@
-"""Damaged copies of a file's content, the same ones for the same seed."""
+"""Damaged copies of a file, the same ones for the same seed, and how its reader ends on them."""
 
+import collections
 import random
+
+from rankpose_tf.core.errors import RankPoseError
 
 # What a disk, an editor or an attacker leaves in a text.
 _PIECES = (
@@ -56,3 +59,36 @@ def _replace(content, generator):
 def _repeat(content, generator):
     start = _place(content, generator)
     content[start:start] = content[start : start + generator.choice((1, 16, 256))]
+
+
+def ends(read, path, contents, result="a result", told=None):
+    """Counts of how a reader ends on damaged files.
+
+    Args:
+      read: function of a path.
+      path: `pathlib.Path` that gets every content in turn.
+      contents: iterable of bytes.
+      result: what it is called if it returns.
+      told: dict of exception -> what it is called, beside one sentence of `RankPoseError`.
+
+    Returns:
+      Dict of kind -> count.
+
+    Raises:
+      AssertionError: for any other exception, with the beginning of the content.
+    """
+    told = told or {}
+    counts = collections.Counter({result: 0, "one sentence": 0})
+    for number, content in enumerate(contents):
+        path.write_bytes(content)
+        try:
+            read(path)
+            counts[result] += 1
+        except tuple(told) as error:
+            counts[told[type(error)]] += 1
+        except RankPoseError as error:
+            assert "\n" not in str(error), str(error)
+            counts["one sentence"] += 1
+        except Exception as error:
+            raise AssertionError(f"copy {number} of {path.name}: {content[:300]!r}") from error
+    return dict(counts)
