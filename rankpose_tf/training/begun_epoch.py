@@ -34,10 +34,13 @@ def of(model, seconds):
     return Begun(int(model.optimizer.iterations), seconds, metrics)
 
 
-def restore(model, begun):
-    """Gives the metrics of a model that goes on the values they had."""
+def add(model, begun):
+    """Adds what the metrics of a model had counted; each is a mean, of a total and a count.
+
+    After the first step of the rest: before it Keras has not made the variables.
+    """
     for variable, value in zip(model.metrics_variables, begun.metrics, strict=True):
-        variable.assign(value)
+        variable.assign_add(value)
 
 
 def write(path, begun):

@@ -63,11 +63,14 @@ class SaveLast(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.began = time.monotonic()
-        if self.begun.is_of(self.model):
-            begun_epoch.restore(self.model, self.begun)
+        self.goes_on = self.begun.is_of(self.model)
+        if self.goes_on:
             self.began -= self.begun.seconds
 
     def on_train_batch_end(self, batch, logs=None):
+        if self.goes_on:
+            self.goes_on = False
+            begun_epoch.add(self.model, self.begun)
         # After the last step comes what is done at the end of an epoch: a run that goes on from
         # there without it would leave it out.
         if self.steps and (batch + 1) % self.steps == 0 and batch + 1 < self.params["steps"]:

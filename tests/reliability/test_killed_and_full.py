@@ -111,7 +111,7 @@ def test_predict_video(trials, pictures):
 def test_train(trials, prepared):
     arguments = [f"--data={prepared}", "--workdir={out}/run", "--checkpoint_steps=4", *TRAINING]
     trials(door="train", arguments=arguments, imports=TENSORFLOW, one_block=True,
-           kills=20, full=8)  # fmt: skip
+           kills=20, full=4)  # fmt: skip
 
 
 def test_evaluate(trials, prepared, one_block_model):
