@@ -26,7 +26,13 @@ def replaced(path):
     """
     final = pathlib.Path(path)
     with leftovers.beside(final) as beside:
-        yield beside
+        try:
+            yield beside
+        except OSError as error:
+            # It is this file that can't be written, whatever it is called until then.
+            if error.filename is not None and os.fspath(error.filename) == str(beside):
+                error.filename = str(final)
+            raise
         # It is private to its owner until here; a finished file is as open as any other.
         os.chmod(beside, 0o644)
         os.replace(beside, final)

@@ -1,9 +1,12 @@
 """REST transport of the client of TF Serving, with the standard library alone."""
 
 import base64
+import errno
 import http.client
 import json
 import math
+import os
+import socket
 import time
 import urllib.parse
 
@@ -29,6 +32,8 @@ _STATUSES = {
     504: "DEADLINE_EXCEEDED",
 }
 _PIECE = 1 << 16
+# What a machine runs out of that asks too much at once.
+_THIS_SIDE = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS)
 
 
 class RestClient(Client):
@@ -68,11 +73,8 @@ class RestClient(Client):
         except TimeoutError as error:
             message = f"no answer within {seconds:.3g} s"
             raise ServingError("DEADLINE_EXCEEDED", message, self.address) from error
-        except ConnectionRefusedError as error:
-            raise ServingError("UNAVAILABLE", "connection refused", self.address) from error
         except (OSError, http.client.HTTPException) as error:
-            message = f"{type(error).__name__}: {error}"
-            raise ServingError("UNKNOWN", message, self.address) from error
+            raise ServingError(*_failure(error), self.address) from error
         finally:
             connection.close()
         if status != 200:
@@ -132,13 +134,13 @@ def _exchange(connection, path, body, end):
     """
     connection.connect()
     # The connection lets go of its socket once the answer says that it is the last.
-    socket = connection.sock
+    held = connection.sock
 
     def hurry():
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        socket.settimeout(left)
+        held.settimeout(left)
 
     hurry()
     headers = {"Content-Type": "application/json", "Connection": "close"}
@@ -149,9 +151,37 @@ def _exchange(connection, path, body, end):
     while True:
         hurry()
         piece = answer.read1(_PIECE)
+        if not piece and answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
         if not piece:
             return answer.status, b"".join(pieces)
         pieces.append(piece)
+
+
+def _failure(error):
+    """Status and message of a connection that failed: which side gave it up, and how.
+
+    A prediction changes nothing on the server, so what was cut off may be asked again, as gRPC
+    does: its status is UNAVAILABLE.
+    """
+    number = getattr(error, "errno", None)
+    if isinstance(error, ConnectionRefusedError):
+        return "UNAVAILABLE", "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "UNAVAILABLE", f"the name has no address ({error.strerror})"
+    if number in _THIS_SIDE:
+        return "RESOURCE_EXHAUSTED", (
+            f"this side has no connection left ({os.strerror(number)}); lower concurrency, or the "
+            "number of clients"
+        )
+    if number in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "UNAVAILABLE", os.strerror(number).lower()
+    if isinstance(error, http.client.IncompleteRead):
+        return "UNAVAILABLE", "the server closed the connection in the middle of its answer"
+    if isinstance(error, ConnectionError):
+        reason = type(error).__name__
+        return "UNAVAILABLE", f"the server closed the connection before it answered ({reason})"
+    return "UNKNOWN", f"{type(error).__name__}: {error}"
 
 
 def _json_values(value):

@@ -8,7 +8,7 @@ from rankpose_tf.core.expected_error import ExpectedError
 _WHAT_TO_DO = {
     "DEADLINE_EXCEEDED": "pass a longer deadline= or fewer pictures a request",
     "NOT_FOUND": "check model= against the names in the server's models.config",
-    "UNAVAILABLE": "start the server or check the address",
+    "UNAVAILABLE": "start the server, check the address, or ask less at once",
 }
 
 

@@ -42,6 +42,7 @@ class Runs:
         self.specification = specification
         self.top = pathlib.Path(os.environ["FAULT_FOLDER"])
         self.control = os.environ["FAULT_CONTROL"]
+        self.sentences = set()
         self.log = pathlib.Path(self.control).with_suffix(".log")
 
     def run(self, folder, arguments, strike=0, what=0):
@@ -89,8 +90,12 @@ class Runs:
         elif what == 0:
             assert code == -signal.SIGKILL, (code, said)
         else:
-            lines = said.strip().splitlines()
-            assert code == 1 and len(lines) == 1 and lines[0].startswith("error: "), (code, said)
+            *before, last = said.strip().splitlines() or [""]
+            assert code == 1 and last.startswith("error: "), (code, said)
+            # Bars, and what TensorFlow says where it was imported before the command.
+            assert not any(word in said for word in ("Traceback", "Exception ignored")), said
+            assert not any(line.startswith("error: ") for line in before), said
+            self.sentences.add(last.replace(str(folder), "OUT"))
         half = half_files(folder, expected)
         assert not half, f"half files under final names: {half}"
         if outcome == "broken":
@@ -235,6 +240,7 @@ def main():
                 failures[moment] = str(error)[-2000:]
         report[key] = {name: outcomes.count(name) for name in sorted(set(outcomes))}
         report[f"{key}_failed"] = failures
+    report["sentences"] = sorted(runs.sentences)
     print(json.dumps(report, indent=1))
 
 
