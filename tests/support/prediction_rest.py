@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import re
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +18,9 @@ _HTTP = {3: 400, 4: 504, 5: 404, 8: 429, 9: 400, 11: 400, 12: 501, 14: 503}
 _PATH = re.compile(r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>\d+))?(?P<what>.*)")
 
 
-def handler(core):
-    """A request handler class for `http.server`."""
+def handler(core, most):
+    """A request handler class for `http.server`; `most` requests are answered at a time."""
+    under_way = threading.BoundedSemaphore(most)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -38,16 +40,12 @@ def handler(core):
             self._answer(lambda path: _post(core, path, body))
 
         def _answer(self, ask):
-            try:
-                path = _PATH.fullmatch(self.path)
-                if not path:
-                    raise Failed(3, f"Malformed request: {self.command} {self.path}")
-                status, content = 200, ask(path)
-            except Failed as error:
-                status, content = _HTTP.get(error.code, 500), {"error": error.message}
-            except Exception as error:
-                # Whatever it is, it is answered: who asked is not to guess.
-                status, content = 500, {"error": f"{type(error).__name__}: {error}"}
+            status, content = 429, {"error": f"{most} requests are under way already"}
+            if under_way.acquire(blocking=False):
+                try:
+                    status, content = self._asked(ask)
+                finally:
+                    under_way.release()
             # A NaN is written as a bare NaN, as TF Serving does.
             content = json.dumps(content, indent=4).encode()
             self.send_response(status)
@@ -57,6 +55,19 @@ def handler(core):
             with contextlib.suppress(ConnectionError):
                 self.end_headers()
                 self.wfile.write(content)
+
+        def _asked(self, ask):
+            """Status and JSON of the answer."""
+            try:
+                path = _PATH.fullmatch(self.path)
+                if not path:
+                    raise Failed(3, f"Malformed request: {self.command} {self.path}")
+                return 200, ask(path)
+            except Failed as error:
+                return _HTTP.get(error.code, 500), {"error": error.message}
+            except Exception as error:
+                # Whatever it is, it is answered: who asked is not to guess.
+                return 500, {"error": f"{type(error).__name__}: {error}"}
 
         def log_message(self, *arguments):
             """Quiet."""
@@ -95,6 +106,8 @@ def _post(core, path, body):
         name, rows = content.get("signature_name", "serving_default"), content["instances"]
         if not isinstance(rows, list) or not rows:
             raise ValueError("'instances' is no list, or an empty one")
+        if not isinstance(name, str):
+            raise ValueError("'signature_name' is no string")
     except (ValueError, KeyError, AttributeError, RecursionError) as error:
         raise Failed(3, f"JSON Parse error: {error}") from error
     version = int(path["version"]) if path["version"] else None
