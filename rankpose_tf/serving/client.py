@@ -16,9 +16,9 @@ from rankpose_tf.core.expected_error import ExpectedError, columns
 from rankpose_tf.serving import arguments
 from rankpose_tf.serving.results import ServedPose, ServingError
 
-# First pause before a retry, seconds; it doubles with each, and each is shortened at random so
-# that many clients do not come back at once.
-_FIRST_PAUSE = 0.1
+# First pause before a retry, seconds; it doubles with each up to the longest, so that a server that
+# is back is soon found, and each is shortened at random so that many clients do not come at once.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class Client:
@@ -218,7 +218,8 @@ class Client:
             try:
                 return send(end - time.monotonic())
             except ServingError as error:
-                pause = _FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.0)
+                pause = min(_FIRST_PAUSE * 2.0 ** min(attempt, 60), _LONGEST_PAUSE)
+                pause *= random.uniform(0.5, 1.0)
                 out_of_time = time.monotonic() + pause >= end
                 if error.status != "UNAVAILABLE" or attempt >= self.retries or out_of_time:
                     raise

@@ -29,7 +29,7 @@ import traceback
 import zipfile
 
 # What no two runs have alike: times, and what is written of them.
-_TIMES = ("seconds", "images_per_second", "finished", "median_milliseconds", "date_saved")
+_TIMES = ("seconds", "images_per_second", "finished", "median_milliseconds")
 # Files that grow in place, and so are not whole in the middle of a run.
 _GROWING = ("train.log", "rows.csv", "rows.jsonl", "log.txt")
 _HIDDEN = "-rankpose-"
@@ -150,7 +150,9 @@ def canonical(path):
         return untimed(json.loads(raw))
     if path.suffix == ".keras":
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return {name: member(archive, name) for name in archive.namelist()}
+            # Keras writes the configuration of a model that was loaded with other defaults.
+            kept = sorted(set(archive.namelist()) - {"config.json", "metadata.json"})
+            return {name: member(archive, name) for name in kept}
     if path.name == "history.csv":
         rows = [line.split(",") for line in raw.decode().splitlines()]
         kept = [index for index, name in enumerate(rows[0]) if name not in _TIMES]
