@@ -1,5 +1,6 @@
 """Checks of what callers pass to the clients of TF Serving, and the reading of their pictures."""
 
+import itertools
 import math
 import numbers
 import os
@@ -30,6 +31,21 @@ def boxes_of(boxes):
         raise RankPoseError(
             f"boxes: expected (N, 4) numbers, received {reprlib.repr(boxes)}"
         ) from error
+
+
+def in_step(images, boxes):
+    """Yields (picture, (4,) box), one of each for the other."""
+    absent = object()
+    for image, box in itertools.zip_longest(images, boxes, fillvalue=absent):
+        if image is absent or box is absent:
+            more = "more" if image is absent else "fewer"
+            raise RankPoseError(f"boxes: expected one box a picture, received {more}")
+        numbers_of_box = boxes_of(box)
+        if numbers_of_box.shape != (4,):
+            raise RankPoseError(
+                f"boxes: expected (4,) left, top, right, bottom, received {numbers_of_box.shape}"
+            )
+        yield image, numbers_of_box
 
 
 def require_whole(name, value, least):

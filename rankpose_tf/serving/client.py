@@ -148,7 +148,7 @@ class Client:
             requests = ({"image_bytes": list(map(arguments.content, part))} for part in parts)
             yield from self._answers("serving_default", requests, deadline)
             return
-        parts = _parts(zip(images, boxes, strict=True), self.max_pictures)
+        parts = _parts(arguments.in_step(images, boxes), self.max_pictures)
         requests = (
             {
                 "image_bytes": [arguments.content(image) for image, _ in part],

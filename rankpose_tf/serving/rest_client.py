@@ -14,7 +14,13 @@ import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving.client import Client
-from rankpose_tf.serving.results import ModelVersion, ServingError, Signature, TensorSpecification
+from rankpose_tf.serving.results import (
+    ModelVersion,
+    ServingError,
+    Signature,
+    TensorSpecification,
+    understood,
+)
 
 # What TF Serving makes of its statuses. 400 also stands for FAILED_PRECONDITION and OUT_OF_RANGE.
 _STATUSES = {
@@ -82,7 +88,7 @@ class RestClient(Client):
             raise ServingError(name, _error_message(content), self.address)
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"the answer is no JSON: {content[:80]!r}"
             raise ServingError("DATA_LOSS", message, self.address) from error
 
@@ -95,29 +101,33 @@ class RestClient(Client):
             rows = zip(*columns.values(), strict=True)
             instances = [dict(zip(columns, row, strict=True)) for row in rows]
         body = json.dumps({"signature_name": signature, "instances": instances}).encode()
-        rows = self._call(f"{self._path}:predict", body, seconds).get("predictions", [])
-        rows = [row if isinstance(row, dict) else {} for row in rows]
-        names = rows[0] if rows else ()
-        return {name: [_number(row.get(name)) for row in rows] for name in names}
+        content = self._call(f"{self._path}:predict", body, seconds)
+        with understood(self.address):
+            rows = content.get("predictions", [])
+            rows = [row if isinstance(row, dict) else {} for row in rows]
+            names = rows[0] if rows else ()
+            return {name: [_number(row.get(name)) for row in rows] for name in names}
 
     def _status(self, seconds):
-        versions = self._call(self._path, None, seconds).get("model_version_status", [])
-        return [
-            ModelVersion(
-                version=int(item["version"]),
-                state=item["state"],
-                message=item.get("status", {}).get("error_message", ""),
-            )
-            for item in versions
-        ]
+        content = self._call(self._path, None, seconds)
+        with understood(self.address):
+            return [
+                ModelVersion(
+                    version=int(item["version"]),
+                    state=item["state"],
+                    message=item.get("status", {}).get("error_message", ""),
+                )
+                for item in content.get("model_version_status", [])
+            ]
 
     def _signatures(self, seconds):
         content = self._call(f"{self._path}/metadata", None, seconds)
-        signatures = content["metadata"]["signature_def"]["signature_def"]
-        return {
-            name: Signature(_specifications(item["inputs"]), _specifications(item["outputs"]))
-            for name, item in signatures.items()
-        }
+        with understood(self.address):
+            signatures = content["metadata"]["signature_def"]["signature_def"]
+            return {
+                name: Signature(_specifications(item["inputs"]), _specifications(item["outputs"]))
+                for name, item in signatures.items()
+            }
 
 
 def _no_address(address):
@@ -193,7 +203,7 @@ def _json_values(value):
 
 def _number(value):
     """NaN travels as a bare NaN, which Python's json reads; some proxies turn it into null."""
-    return math.nan if value is None else value
+    return math.nan if value is None else float(value)
 
 
 def _error_message(content):

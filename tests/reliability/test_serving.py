@@ -6,6 +6,8 @@
 import contextlib
 import dataclasses
 import io
+import itertools
+import math
 import os
 import pathlib
 import signal
@@ -13,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import cv2
 import numpy as np
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.reliability, pytest.mark.timeout(1800)]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "export" / "serving" / "batching.config"
 BATCHING = ["--enable_batching", f"--batching_parameters_file={CONFIG}"]
+KILLS, ROWS = 5, 40
 NUMBERS = """
 import sys, threading
 from tests.support.number_session import NumberSession
@@ -150,43 +152,42 @@ def test_a_server_that_is_killed_in_mid_stream_loses_and_doubles_no_row(door):
     for _ in range(2):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             ports.append(taken.getsockname()[1])
-    settings = {"max_pictures": 5, "concurrency": 4, "retries": 100, "deadline": 240.0}
+    settings = {"max_pictures": 5, "concurrency": 4, "retries": 10_000, "deadline": 900.0}
     make = {
         "grpc": lambda: GrpcClient(f"127.0.0.1:{ports[0]}", **settings),
         "rest": lambda: RestClient(f"127.0.0.1:{ports[1]}", **settings),
     }[door]
-    done, kills = threading.Event(), []
+    rows, kills, progress = [], [], threading.Condition()
+    done = threading.Event()
 
-    def keep_killing():
+    def kill_after_some_rows():
         while not done.is_set():
-            with process("-c", NUMBERS, *map(str, ports)) as (started, _):
-                done.wait(1.0 if len(kills) < 5 else None)
+            with process("-c", NUMBERS, *map(str, ports)) as (started, said), progress:
+                assert said == "ready\n"
+                enough = len(rows) + ROWS if len(kills) < KILLS else math.inf
+                while not done.is_set() and len(rows) < enough:
+                    progress.wait()
                 if not done.is_set():
                     kills.append(os.kill(started.pid, signal.SIGKILL))
 
-    killer = threading.Thread(target=keep_killing)
+    def numbers():
+        for number in itertools.count():
+            if len(kills) == KILLS and len(rows) > (KILLS + 1) * ROWS:
+                return
+            yield str(number).encode()
+
+    killer = threading.Thread(target=kill_after_some_rows)
     killer.start()
     try:
         with make() as client:
-            # Slow enough that the stream sees every one of the kills.
-            numbers = (str(number).encode() for number in slowly(range(4000), done, kills))
-            rows = [pose.yaw for pose in client.stream(numbers)]
+            for pose in client.stream(numbers()):
+                with progress:
+                    rows.append(pose.yaw)
+                    progress.notify_all()
     finally:
-        done.set()
+        with progress:
+            done.set()
+            progress.notify_all()
         killer.join()
-    assert rows == list(range(len(rows))) and len(rows) >= 100
     print(f"{door}: {len(rows)} rows, {len(kills)} kills")
-    assert len(kills) == 5
-
-
-def slowly(numbers, done, kills):
-    """The numbers, until five servers have been killed and some more have passed."""
-    left = 200
-    for number in numbers:
-        if len(kills) >= 5:
-            left -= 1
-            if left == 0:
-                return
-        else:
-            time.sleep(0.005)
-        yield number
+    assert rows == list(range(len(rows))) and len(kills) == KILLS

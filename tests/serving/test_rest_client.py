@@ -73,6 +73,10 @@ def test_rest_reads_nan_and_null(canned, nothing):
         (500, b"", "INTERNAL: no message"),
         (200, b"<html>", "DATA_LOSS: the answer is no JSON"),
         (200, b'{"predictions": [1.0]}', "DATA_LOSS: expected 1 values each"),
+        (200, b"[1]", "DATA_LOSS: the answer has another form"),
+        (200, b'{"predictions": 5}', "DATA_LOSS: the answer has another form"),
+        (200, b'{"predictions": [{"yaw": "east"}]}', "DATA_LOSS: the answer has another form"),
+        (200, b"[" * 100_000, "DATA_LOSS: the answer is no JSON"),
     ],
 )
 def test_rest_errors_are_told_whatever_their_form(canned, status, body, expected):
@@ -154,3 +158,17 @@ def test_an_error_says_which_side_failed(monkeypatch, error, status, told):
     with pytest.raises(ServingError, match=told) as caught:
         RestClient("host:1", retries=0).predict([b"1"])
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "boxes, told",
+    [
+        ([], "one box a picture, received fewer"),
+        ([[0, 0, 1, 1]] * 3, "one box a picture, received more"),
+        ([[0, 0, 1]] * 2, r"expected \(4,\) left, top, right, bottom, received \(3,\)"),
+        (["ab", "cd"], "expected .* numbers"),
+    ],
+)
+def test_boxes_that_are_not_in_step_with_the_pictures_are_told(boxes, told):
+    with pytest.raises(RankPoseError, match=f"^boxes: .*{told}"):
+        list(RestClient("host:1").stream([b"1", b"2"], boxes=boxes))

