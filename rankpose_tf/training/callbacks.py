@@ -103,7 +103,11 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.path = pathlib.Path(workdir) / "history.csv"
         self.images_per_step = images_per_step
-        self.rows = read_history(self.path)[:finished_epochs]
+        # Whole numbers stay whole when they are written again.
+        self.rows = [
+            row | {name: int(row[name]) for name in ("epoch", "step")}
+            for row in read_history(self.path)[:finished_epochs]
+        ]
         self.begun = begun or begun_epoch.Begun()
 
     def on_epoch_begin(self, epoch, logs=None):
