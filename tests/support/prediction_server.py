@@ -200,7 +200,7 @@ class _Service(
 
 class _RestServer(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # As TF Serving's; with Python's 5 the connections of 64 clients were reset now and then.
+    # With the 5 of Python the connections of 64 clients were reset now and then.
     request_queue_size = 128
 
 
