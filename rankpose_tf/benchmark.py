@@ -22,6 +22,9 @@ _SECONDS = flags.DEFINE_float("seconds", 10.0, "serving: length of each measurem
 _PICTURES = flags.DEFINE_list(
     "pictures_per_request", ["1"], "serving: numbers of pictures joined into one request."
 )
+_OVERLOAD = flags.DEFINE_float(
+    "overload", 0.0, "serving: offer so many times the rate that each server sustains; 0: do not."
+)
 _DEADLINE = flags.DEFINE_float("deadline", 10.0, "serving: seconds that a request may take.")
 _IMAGES = flags.DEFINE_string(
     "images", "", "Folder of pictures with a face each; rendered heads if not given."
@@ -41,9 +44,15 @@ def main(argv):
 
 
 def _serving():
-    from rankpose_tf.studies import server_load
+    from rankpose_tf.studies import server_load, server_overload
 
     out = files.new_file("out", _OUT.value) if _OUT.value else None
+    if _OVERLOAD.value:
+        given = (_servers(), _OVERLOAD.value, _SECONDS.value, _IMAGES.value or None)
+        rows = server_overload.measure(*given, deadline=_DEADLINE.value)
+        print(server_overload.table(rows))
+        _write(out, [dataclasses.asdict(row) for row in rows])
+        return
     rows = server_load.measure(
         servers=_servers(),
         clients=_numbers(_CLIENTS),

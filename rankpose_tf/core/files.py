@@ -4,10 +4,10 @@ import contextlib
 import json
 import os
 import pathlib
-import tempfile
 
 from absl import logging
 
+from rankpose_tf.core import leftovers
 from rankpose_tf.core.errors import RankPoseError
 
 
@@ -15,26 +15,27 @@ from rankpose_tf.core.errors import RankPoseError
 def replaced(path):
     """Yields a path to write to; what is written replaces `path` only if the block succeeds.
 
-    The temporary name keeps the suffix of `path`, because savers choose a format by it, and
-    starts with a dot, so that a listing of finished files never sees it.
+    What a killed process has left beside is swept by the next one that writes there: leftovers.py.
 
     Args:
       path: the final path; its folder must exist.
 
     Yields:
-      A `pathlib.Path` in the same folder, so that the rename is atomic.
+      A `pathlib.Path` in the same folder, so that the rename is atomic; with the suffix of `path`,
+      and hidden, so that a listing of finished files never sees it.
     """
     final = pathlib.Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{final.stem}-", suffix=final.suffix, dir=final.parent)
-    os.close(handle)
-    beside = pathlib.Path(name)
-    try:
-        yield beside
-        # mkstemp makes the file private to its owner; a finished file is as open as any other.
+    with leftovers.beside(final) as beside:
+        try:
+            yield beside
+        except OSError as error:
+            # It is this file that can't be written, whatever it is called until then.
+            if error.filename is not None and os.fspath(error.filename) == str(beside):
+                error.filename = str(final)
+            raise
+        # It is private to its owner until here; a finished file is as open as any other.
         os.chmod(beside, 0o644)
         os.replace(beside, final)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path of a new file"):
@@ -94,6 +95,8 @@ def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"
     standing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not standing.is_dir():
         raise RankPoseError(f"{argument}: {str(standing)!r} is a file; {advice}")
+    if standing == folder:
+        leftovers.sweep(folder)
     if standing == folder and not resumed and any(folder.iterdir()):
         reason = f"holds no {own}" if own else "nothing is overwritten"
         raise RankPoseError(f"{argument}: {str(folder)!r} is not empty and {reason}; {advice}")

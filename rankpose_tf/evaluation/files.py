@@ -6,6 +6,7 @@ pitch and roll, too. What protocol they were made under stands in
 evaluation.json beside it.
 """
 
+import contextlib
 import csv
 import itertools
 import pathlib
@@ -13,10 +14,12 @@ import re
 
 import numpy as np
 
-from rankpose_tf.core import files
+from rankpose_tf.core import files, leftovers, staging
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.evaluation import metrics
+
+_RESULT = "evaluation.json"
 
 
 def checked_out(out, model, protocol_set):
@@ -40,30 +43,45 @@ def _free_folder(model, protocol_set):
     parent = path if path.is_dir() else path.parent
     base = "evaluation-" + re.sub(r"[^A-Za-z0-9._-]+", "-", protocol_set)
     names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
-    return next(parent / name for name in names if not (parent / name).exists())
+    return next(parent / name for name in names if _is_free(parent / name))
 
 
-def write(out, result, poses):
-    """Writes predictions.csv, then evaluation.json, into `out`.
+def _is_free(path):
+    """Whether nothing is there, or nothing but what a killed run has left."""
+    if not path.is_dir():
+        return not path.exists()
+    leftovers.sweep(path)
+    return not any(path.iterdir())
 
-    Args:
-      out: folder; made if absent.
-      result: content of evaluation.json.
-      poses: dict of names and identities, lists of N; true, predicted and perhaps expected,
-        (N, 3) degrees.
+
+@contextlib.contextmanager
+def filled(out):
+    """Yields a folder for the files of an evaluation, which get into `out` together.
 
     Raises:
       RankPoseError: if the folder can't be written to.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with files.replaced(out / "predictions.csv") as beside:
-            _write_predictions(beside, poses)
-        files.write_json(out / "evaluation.json", result)
+        with staging.filled(out, last=_RESULT) as stage:
+            yield stage
     except OSError as error:
         raise RankPoseError(
             f"out: can't write to {str(out)!r} ({error.strerror}); pass another folder with --out"
         ) from error
+
+
+def write(stage, result, poses):
+    """Writes predictions.csv and evaluation.json.
+
+    Args:
+      stage: folder of `filled`.
+      result: content of evaluation.json.
+      poses: dict of names and identities, lists of N; true, predicted and perhaps expected,
+        (N, 3) degrees.
+    """
+    with files.replaced(stage / "predictions.csv") as beside:
+        _write_predictions(beside, poses)
+    files.write_json(stage / _RESULT, result)
 
 
 def _write_predictions(path, poses):

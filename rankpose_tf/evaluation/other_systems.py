@@ -74,7 +74,8 @@ def evaluate_file(
         "predictions": counts,
         "versions": {"rankpose_tf": rankpose_tf.__version__},
     }
-    evaluation_files.write(folder, result, poses)
+    with evaluation_files.filled(folder) as stage:
+        evaluation_files.write(stage, result, poses)
     return result, folder
 
 

@@ -103,9 +103,10 @@ def evaluate(
             "keras": keras.__version__,
         },
     }
-    evaluation_files.write(folder, result, poses)
-    if plots:
-        write_plots(folder, result, poses, views)
+    with evaluation_files.filled(folder) as stage:
+        evaluation_files.write(stage, result, poses)
+        if plots:
+            write_plots(stage, result, poses, views)
     return result, folder
 
 

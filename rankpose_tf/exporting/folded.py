@@ -15,12 +15,11 @@ about twice as long for one picture as with 1, on two busy cores; it was not mea
 import contextlib
 import os
 import pathlib
-import shutil
-import tempfile
 
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from rankpose_tf.core import leftovers
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.models.folding import fold, frozen_graph
@@ -79,11 +78,8 @@ def new_folder(folder):
         raise RankPoseError(
             f"folder: {str(folder)!r} exists, and nothing is overwritten; pass a new one"
         )
-    beside = pathlib.Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with leftovers.beside(folder, folder=True) as beside:
         yield beside
-        # mkdtemp makes the folder private to its owner.
+        # It is private to its owner until here.
         os.chmod(beside, 0o755)
         os.rename(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)

@@ -6,17 +6,14 @@ the end: a failed export leaves nothing behind, and nothing that exists is overw
 
 import contextlib
 import importlib
-import os
 import pathlib
-import shutil
-import tempfile
 
 import keras
 import tensorflow as tf
 import tqdm
 
 import rankpose_tf
-from rankpose_tf.core import damage, files, tables
+from rankpose_tf.core import damage, files, staging, tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import comparison, latency, web
 from rankpose_tf.exporting.formats import (
@@ -80,7 +77,8 @@ def export(
     views, source = _views(calibration_data, calibration_views, eval_data, description)
     steps = len(formats) * (3 if time_files else 2)
     hidden = None if progress is None else not progress
-    with staged(out) as stage, tqdm.tqdm(total=steps, unit="step", disable=hidden) as bar:
+    bar = tqdm.tqdm(total=steps, unit="step", disable=hidden)
+    with _told(out), staging.staged(out) as stage, bar:
         written = {}
         for name in formats:
             bar.set_description(f"writing {name}")
@@ -103,7 +101,7 @@ def export(
                 "keras": keras.__version__,
             },
         }
-        _move(written, places, report, out)
+        _move(stage, written, places, report, out)
     return report
 
 
@@ -122,29 +120,15 @@ def _views(calibration_data, calibration_views, eval_data, description):
 
 
 @contextlib.contextmanager
-def staged(out):
-    """Yields a hidden folder in `out`, removed at the end with all that is still in it.
-
-    Raises:
-      RankPoseError: if the disk is full or can't be written to.
-    """
-    made = [path for path in (out, *out.absolute().parents) if not path.exists()]
-    stage = None
+def _told(out):
+    """A disk that is full or can't be written to is a RankPoseError within the block."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        stage = pathlib.Path(tempfile.mkdtemp(prefix=".export-", dir=out))
-        yield stage
+        yield
     except (OSError, tf.errors.OpError) as error:
         raise RankPoseError(
             f"out: can't write to {str(out)!r} ({_first_line(error)}); make room or pass another "
             "folder with --out; what was begun is removed"
         ) from error
-    finally:
-        if stage:
-            shutil.rmtree(stage, ignore_errors=True)
-        for path in made:
-            with contextlib.suppress(OSError):
-                path.rmdir()  # Removes empty folders only, so a finished export stays.
 
 
 def _first_line(error):
@@ -210,16 +194,18 @@ def _size(path):
     return sum(part.stat().st_size for part in parts if part.is_file())
 
 
-def _move(written, places, report, out):
-    """Puts what is finished in its place; the report last."""
+def _move(stage, written, places, report, out):
+    """Puts what is finished in its place, together; the report last."""
     before = out / REPORT
     if before.is_file():
         report["files"] = _rows(before) + report["files"]
-    for name, path in written.items():
-        places[name].parent.mkdir(parents=True, exist_ok=True)
-        for part in sorted(path.parent.iterdir()):
-            os.rename(part, places[name].with_name(part.name))
-    files.write_json(before, report)
+    files.write_json(stage / REPORT, report)
+    moves = {
+        part: places[name].with_name(part.name)
+        for name, path in written.items()
+        for part in sorted(path.parent.iterdir())
+    }
+    staging.publish(stage, {**moves, stage / REPORT: before})
 
 
 def _rows(path):

@@ -4,7 +4,6 @@ A run that was killed leaves finished shards and progress/, and the next one doe
 dataset.json is written last: a folder without it is no data set yet.
 """
 
-import contextlib
 import csv
 import os
 import pathlib
@@ -13,17 +12,12 @@ import shutil
 import numpy as np
 from absl import logging
 
-from rankpose_tf.core import damage, files
+from rankpose_tf.core import damage, files, leftovers, locks
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import records
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import readers, tasks, views
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs at once into one folder are not noticed there.
-    fcntl = None
 
 
 def prepare(
@@ -75,7 +69,9 @@ def prepare(
         logging.info("%s is finished already; nothing was done", out)
         shutil.rmtree(out / "progress", ignore_errors=True)
         return records.read_description(out)
-    with _locked(out):
+    with locks.folder("out", out, "writing to"):
+        leftovers.sweep(out)
+        leftovers.sweep(out / "progress")
         work = tasks.cut(plan, out, shards)
         tasks.run(plan, work, workers or os.cpu_count() or 1, progress)
         description = _finish(plan, work, out, max_skipped_fraction)
@@ -117,22 +113,6 @@ def _claim(out, plan):
     record = {"source": plan.name, "fingerprint": plan.fingerprint}
     files.write_json(out / "progress" / "plan.json", record)
     return False
-
-
-@contextlib.contextmanager
-def _locked(out):
-    """Keeps a second run out of the folder; the lock of a killed process is gone with it."""
-    with open(out / "progress" / "lock", "w") as handle:
-        if fcntl:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise RankPoseError(
-                    f"out: another run is writing to {str(out)!r}; wait for it, or stop it"
-                ) from error
-        for left_over in [*out.glob(".*-*"), *out.glob("progress/.*-*")]:
-            left_over.unlink(missing_ok=True)
-        yield
 
 
 def _finish(plan, work, out, max_skipped_fraction):

@@ -6,23 +6,19 @@ A transport (grpc_client.py, rest_client.py) sends one request; everything else 
 import collections
 import concurrent.futures
 import itertools
-import math
-import numbers
-import os
-import pathlib
 import random
-import reprlib
 import time
 
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import ExpectedError, columns
+from rankpose_tf.serving import arguments
 from rankpose_tf.serving.results import ServedPose, ServingError
 
-# First pause before a retry, seconds; it doubles with each, and each is shortened at random so
-# that many clients do not come back at once.
-_FIRST_PAUSE = 0.1
+# First pause before a retry, seconds; it doubles with each up to the longest, so that a server that
+# is back is soon found, and each is shortened at random so that many clients do not come at once.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 
 
 class Client:
@@ -54,12 +50,12 @@ class Client:
             raise RankPoseError(f"address: expected text such as HOST:PORT, received {address!r}")
         if not (isinstance(model, str) and model):
             raise RankPoseError(f"model: expected the servable's name, received {model!r}")
-        _require_whole("max_pictures", max_pictures, 1)
-        _require_whole("concurrency", concurrency, 1)
-        _require_whole("retries", retries, 0)
+        arguments.require_whole("max_pictures", max_pictures, 1)
+        arguments.require_whole("concurrency", concurrency, 1)
+        arguments.require_whole("retries", retries, 0)
         self.address = address
         self.model = model
-        self.deadline = _checked_deadline(deadline)
+        self.deadline = arguments.checked_deadline(deadline)
         self.retries = retries
         self.max_pictures = max_pictures
         self.concurrency = concurrency
@@ -94,7 +90,7 @@ class Client:
         Raises:
           ServingError, RankPoseError: as `predict`.
         """
-        images, boxes = list(_pictures(images)), _numbers(boxes)
+        images, boxes = list(arguments.pictures(images)), arguments.boxes_of(boxes)
         if boxes.shape != (len(images), 4):
             raise RankPoseError(
                 f"boxes: expected ({len(images)}, 4), one box a picture, received {boxes.shape}"
@@ -146,16 +142,16 @@ class Client:
         Raises:
           ServingError, RankPoseError: as `predict`, when the failed picture's turn comes.
         """
-        images = _pictures(images)
+        images = arguments.pictures(images)
         if boxes is None:
             parts = _parts(images, self.max_pictures)
-            requests = ({"image_bytes": list(map(_content, part))} for part in parts)
+            requests = ({"image_bytes": list(map(arguments.content, part))} for part in parts)
             yield from self._answers("serving_default", requests, deadline)
             return
-        parts = _parts(zip(images, boxes, strict=True), self.max_pictures)
+        parts = _parts(arguments.in_step(images, boxes), self.max_pictures)
         requests = (
             {
-                "image_bytes": [_content(image) for image, _ in part],
+                "image_bytes": [arguments.content(image) for image, _ in part],
                 "box": np.array([box for _, box in part], np.float32),
             }
             for part in parts
@@ -165,7 +161,7 @@ class Client:
     def ready(self, deadline=1.0):
         """Whether the server answers and a version of the model is AVAILABLE; asks once."""
         try:
-            versions = self._status(_checked_deadline(deadline))
+            versions = self._status(arguments.checked_deadline(deadline))
         except ServingError:
             return False
         return any(version.state == "AVAILABLE" for version in versions)
@@ -216,12 +212,14 @@ class Client:
 
     def _with_retries(self, send, deadline):
         """`send(seconds left)`, again after UNAVAILABLE while there is time."""
-        end = time.monotonic() + _checked_deadline(self.deadline if deadline is None else deadline)
+        seconds = self.deadline if deadline is None else deadline
+        end = time.monotonic() + arguments.checked_deadline(seconds)
         for attempt in itertools.count():
             try:
                 return send(end - time.monotonic())
             except ServingError as error:
-                pause = _FIRST_PAUSE * 2**attempt * random.uniform(0.5, 1.0)
+                pause = min(_FIRST_PAUSE * 2.0 ** min(attempt, 60), _LONGEST_PAUSE)
+                pause *= random.uniform(0.5, 1.0)
                 out_of_time = time.monotonic() + pause >= end
                 if error.status != "UNAVAILABLE" or attempt >= self.retries or out_of_time:
                     raise
@@ -240,59 +238,10 @@ class Client:
         raise NotImplementedError
 
 
-def _pictures(images):
-    """`images` if it is several; RankPoseError for one, or what can't be gone through."""
-    if isinstance(images, bytes | bytearray | memoryview | str | os.PathLike):
-        raise RankPoseError("images: expected a list, received one picture; pass [image]")
-    if not hasattr(images, "__iter__") or hasattr(images, "read"):
-        raise RankPoseError(
-            f"images: expected a list of bytes or paths, received {type(images).__name__}"
-        )
-    return images
-
-
-def _numbers(boxes):
-    try:
-        return np.asarray(boxes, np.float32)
-    except (TypeError, ValueError) as error:
-        raise RankPoseError(
-            f"boxes: expected (N, 4) numbers, received {reprlib.repr(boxes)}"
-        ) from error
-
-
-def _require_whole(name, value, least):
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not whole or value < least:
-        raise RankPoseError(f"{name}: expected a whole number from {least}, received {value!r}")
-
-
 def _pose(row):
     """`ServedPose` of yaw, pitch, roll, perhaps their expected errors, and valid."""
     error = ExpectedError(*row[3:6]) if len(row) > 4 else None
     return ServedPose(*row[:3], bool(row[-1]), error)
-
-
-def _checked_deadline(seconds):
-    if not isinstance(seconds, numbers.Real):
-        raise RankPoseError(f"deadline: expected seconds, received {seconds!r}")
-    if not 0 < seconds < math.inf:
-        raise RankPoseError(f"deadline: expected seconds above 0, received {seconds}")
-    return seconds
-
-
-def _content(image):
-    """Bytes of a picture given as such or as a path."""
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        return bytes(image)
-    try:
-        return pathlib.Path(image).expanduser().read_bytes()
-    except TypeError as error:
-        raise RankPoseError(
-            f"images: expected bytes or a path, received {type(image).__name__}; decoded pictures "
-            "go to predict_arrays"
-        ) from error
-    except OSError as error:
-        raise RankPoseError(f"images: {str(image)!r} can't be read: {error.strerror}") from error
 
 
 def _parts(items, size):

@@ -8,7 +8,13 @@ from rankpose_tf.core import extras
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving import messages
 from rankpose_tf.serving.client import Client
-from rankpose_tf.serving.results import ModelVersion, ServingError, Signature, TensorSpecification
+from rankpose_tf.serving.results import (
+    ModelVersion,
+    ServingError,
+    Signature,
+    TensorSpecification,
+    understood,
+)
 
 METHODS = {
     "Predict": "/tensorflow.serving.PredictionService/Predict",
@@ -81,7 +87,8 @@ class GrpcClient(Client):
         for name, value in inputs.items():
             _fill(request.inputs[name], value)
         response = self._call("Predict", request, seconds)
-        return {name: _values(tensor) for name, tensor in response.outputs.items()}
+        with understood(self.address):
+            return {name: _values(tensor) for name, tensor in response.outputs.items()}
 
     def _status(self, seconds):
         request = self._messages.GetModelStatusRequest()

@@ -1,9 +1,12 @@
 """REST transport of the client of TF Serving, with the standard library alone."""
 
 import base64
+import errno
 import http.client
 import json
 import math
+import os
+import socket
 import time
 import urllib.parse
 
@@ -11,7 +14,13 @@ import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.serving.client import Client
-from rankpose_tf.serving.results import ModelVersion, ServingError, Signature, TensorSpecification
+from rankpose_tf.serving.results import (
+    ModelVersion,
+    ServingError,
+    Signature,
+    TensorSpecification,
+    understood,
+)
 
 # What TF Serving makes of its statuses. 400 also stands for FAILED_PRECONDITION and OUT_OF_RANGE.
 _STATUSES = {
@@ -29,6 +38,8 @@ _STATUSES = {
     504: "DEADLINE_EXCEEDED",
 }
 _PIECE = 1 << 16
+# What a machine runs out of that asks too much at once.
+_THIS_SIDE = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS)
 
 
 class RestClient(Client):
@@ -68,11 +79,8 @@ class RestClient(Client):
         except TimeoutError as error:
             message = f"no answer within {seconds:.3g} s"
             raise ServingError("DEADLINE_EXCEEDED", message, self.address) from error
-        except ConnectionRefusedError as error:
-            raise ServingError("UNAVAILABLE", "connection refused", self.address) from error
         except (OSError, http.client.HTTPException) as error:
-            message = f"{type(error).__name__}: {error}"
-            raise ServingError("UNKNOWN", message, self.address) from error
+            raise ServingError(*_failure(error), self.address) from error
         finally:
             connection.close()
         if status != 200:
@@ -80,7 +88,7 @@ class RestClient(Client):
             raise ServingError(name, _error_message(content), self.address)
         try:
             return json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"the answer is no JSON: {content[:80]!r}"
             raise ServingError("DATA_LOSS", message, self.address) from error
 
@@ -93,29 +101,33 @@ class RestClient(Client):
             rows = zip(*columns.values(), strict=True)
             instances = [dict(zip(columns, row, strict=True)) for row in rows]
         body = json.dumps({"signature_name": signature, "instances": instances}).encode()
-        rows = self._call(f"{self._path}:predict", body, seconds).get("predictions", [])
-        rows = [row if isinstance(row, dict) else {} for row in rows]
-        names = rows[0] if rows else ()
-        return {name: [_number(row.get(name)) for row in rows] for name in names}
+        content = self._call(f"{self._path}:predict", body, seconds)
+        with understood(self.address):
+            rows = content.get("predictions", [])
+            rows = [row if isinstance(row, dict) else {} for row in rows]
+            names = rows[0] if rows else ()
+            return {name: [_number(row.get(name)) for row in rows] for name in names}
 
     def _status(self, seconds):
-        versions = self._call(self._path, None, seconds).get("model_version_status", [])
-        return [
-            ModelVersion(
-                version=int(item["version"]),
-                state=item["state"],
-                message=item.get("status", {}).get("error_message", ""),
-            )
-            for item in versions
-        ]
+        content = self._call(self._path, None, seconds)
+        with understood(self.address):
+            return [
+                ModelVersion(
+                    version=int(item["version"]),
+                    state=item["state"],
+                    message=item.get("status", {}).get("error_message", ""),
+                )
+                for item in content.get("model_version_status", [])
+            ]
 
     def _signatures(self, seconds):
         content = self._call(f"{self._path}/metadata", None, seconds)
-        signatures = content["metadata"]["signature_def"]["signature_def"]
-        return {
-            name: Signature(_specifications(item["inputs"]), _specifications(item["outputs"]))
-            for name, item in signatures.items()
-        }
+        with understood(self.address):
+            signatures = content["metadata"]["signature_def"]["signature_def"]
+            return {
+                name: Signature(_specifications(item["inputs"]), _specifications(item["outputs"]))
+                for name, item in signatures.items()
+            }
 
 
 def _no_address(address):
@@ -132,13 +144,13 @@ def _exchange(connection, path, body, end):
     """
     connection.connect()
     # The connection lets go of its socket once the answer says that it is the last.
-    socket = connection.sock
+    held = connection.sock
 
     def hurry():
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        socket.settimeout(left)
+        held.settimeout(left)
 
     hurry()
     headers = {"Content-Type": "application/json", "Connection": "close"}
@@ -149,9 +161,37 @@ def _exchange(connection, path, body, end):
     while True:
         hurry()
         piece = answer.read1(_PIECE)
+        if not piece and answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
         if not piece:
             return answer.status, b"".join(pieces)
         pieces.append(piece)
+
+
+def _failure(error):
+    """Status and message of a connection that failed: which side gave it up, and how.
+
+    A prediction changes nothing on the server, so what was cut off may be asked again, as gRPC
+    does: its status is UNAVAILABLE.
+    """
+    number = getattr(error, "errno", None)
+    if isinstance(error, ConnectionRefusedError):
+        return "UNAVAILABLE", "connection refused"
+    if isinstance(error, socket.gaierror):
+        return "UNAVAILABLE", f"the name has no address ({error.strerror})"
+    if number in _THIS_SIDE:
+        return "RESOURCE_EXHAUSTED", (
+            f"this side has no connection left ({os.strerror(number)}); lower concurrency, or the "
+            "number of clients"
+        )
+    if number in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "UNAVAILABLE", os.strerror(number).lower()
+    if isinstance(error, http.client.IncompleteRead):
+        return "UNAVAILABLE", "the server closed the connection in the middle of its answer"
+    if isinstance(error, ConnectionError):
+        reason = type(error).__name__
+        return "UNAVAILABLE", f"the server closed the connection before it answered ({reason})"
+    return "UNKNOWN", f"{type(error).__name__}: {error}"
 
 
 def _json_values(value):
@@ -163,7 +203,7 @@ def _json_values(value):
 
 def _number(value):
     """NaN travels as a bare NaN, which Python's json reads; some proxies turn it into null."""
-    return math.nan if value is None else value
+    return math.nan if value is None else float(value)
 
 
 def _error_message(content):

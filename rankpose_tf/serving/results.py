@@ -1,5 +1,6 @@
 """What the clients of TF Serving return and raise."""
 
+import contextlib
 import dataclasses
 
 from rankpose_tf.core.errors import RankPoseError
@@ -8,8 +9,11 @@ from rankpose_tf.core.expected_error import ExpectedError
 _WHAT_TO_DO = {
     "DEADLINE_EXCEEDED": "pass a longer deadline= or fewer pictures a request",
     "NOT_FOUND": "check model= against the names in the server's models.config",
-    "UNAVAILABLE": "start the server or check the address",
+    "UNAVAILABLE": "start the server, check the address, or ask less at once",
 }
+
+# What reading a proxy's or another server's answer may raise.
+_OF_FORM = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 class ServingError(RankPoseError):
@@ -27,6 +31,23 @@ class ServingError(RankPoseError):
         self.status = status
         self.message = message
         self.address = address
+
+
+@contextlib.contextmanager
+def understood(address):
+    """While the block reads an answer, one of another form is a ServingError.
+
+    Args:
+      address: of the server.
+    """
+    try:
+        yield
+    except RankPoseError:
+        raise
+    except _OF_FORM as error:
+        reason = f"{type(error).__name__}: {error}"
+        message = f"the answer has another form than TF Serving's ({reason})"
+        raise ServingError("DATA_LOSS", message, address) from error
 
 
 @dataclasses.dataclass(frozen=True)

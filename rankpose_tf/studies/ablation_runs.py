@@ -7,9 +7,7 @@ run's workdir. The epoch is chosen by held-out identities; the test set is seen 
 
 import contextlib
 import math
-import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -174,26 +172,22 @@ def _require_kinds(numbers, texts):
 
 def _train_and_test(run, eval_data, checkpoint_steps, look):
     """Finishes a run; gives the sentence of its failure, or None."""
-    final = evaluation_folder(run, eval_data)
-    beside = final.with_name(f".{final.name}")
-    # Left by a test that was killed.
-    shutil.rmtree(beside, ignore_errors=True)
     train = ("train", f"--flagfile={run.settings}", f"--workdir={run.workdir}",
              f"--checkpoint_steps={checkpoint_steps}", "--verbosity=0")  # fmt: skip
-    test = ("evaluate", f"--model={run.workdir}", f"--data={eval_data}", f"--out={beside}")
+    test = ("evaluate", f"--model={run.workdir}", f"--data={eval_data}",
+            f"--out={evaluation_folder(run, eval_data)}")  # fmt: skip
     trained = (run.workdir / "result.json").is_file()
     with open(run.log, "ab") as log:
         for module, *arguments in (test,) if trained else (train, test):
             if code := _call(log, module, arguments, look):
                 return _failure(run, module, code)
-    os.replace(beside, final)
     look()
     return None
 
 
 def _call(log, module, arguments, look):
-    """Exit code of a command of the package, which does not outlive a stop of this one."""
-    command = [sys.executable, "-m", f"rankpose_tf.{module}", *arguments]
+    """Exit code of a command of the package, which does not outlive this process."""
+    command = [sys.executable, "-m", "rankpose_tf.studies.child", module, *arguments]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
     )

@@ -69,9 +69,9 @@ def measure(
             raise RankPoseError(f"{name}: expected numbers from 1, received {list(values)}")
     if not seconds > 0:
         raise RankPoseError(f"seconds: expected above 0, received {seconds}")
-    encoded = _pictures(images)
+    encoded = read_pictures(images)
     for address in servers.values():
-        with _client(address, deadline, 1) as client:
+        with client_of(address, deadline, 1) as client:
             client.predict(encoded[:1])
     measurements = []
     for joined, count in itertools.product(pictures_per_request, clients):
@@ -94,12 +94,13 @@ def table(measurements):
     return tables.aligned((*titles, "pictures/s", "errors"), lines)
 
 
-def _client(address, deadline, joined):
+def client_of(address, deadline, joined):
+    """A client that repeats nothing: of gRPC, or of REST where the address is a URL."""
     kind = RestClient if "://" in address else GrpcClient
     return kind(address, deadline=deadline, retries=0, max_pictures=joined, concurrency=1)
 
 
-def _pictures(folder):
+def read_pictures(folder):
     """Encoded pictures of a folder, or rendered ones."""
     if folder is None:
         # Here, since it imports TensorFlow, which a test on given pictures can do without.
@@ -143,14 +144,15 @@ def _load(name, address, encoded, count, joined, seconds, deadline):
     """One `Measurement`."""
     tally, ready = _Tally(), threading.Barrier(count + 1)
     stop = threading.Event()
+    clients = [client_of(address, deadline, joined) for _ in range(count)]
     workers = [
         # A daemon, so that a thread which never comes back can't hold up the process.
         threading.Thread(
             target=_ask_until,
-            args=(stop, ready, _client(address, deadline, joined), encoded, joined, number, tally),
+            args=(stop, ready, client, encoded, joined, number, tally),
             daemon=True,
         )
-        for number in range(count)
+        for number, client in enumerate(clients)
     ]
     for worker in workers:
         worker.start()

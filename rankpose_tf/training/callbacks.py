@@ -19,6 +19,7 @@ import tensorflow as tf
 from rankpose_tf.core import damage, draw, files
 from rankpose_tf.models.saving import save_model
 from rankpose_tf.models.towers import single_image_model
+from rankpose_tf.training import begun_epoch
 
 MONITORED = "val_mae"
 
@@ -46,23 +47,43 @@ def averaged_weights(siamese):
 
 
 class SaveLast(keras.callbacks.Callback):
-    """Writes last.keras, the state to resume from, every epoch and every `steps` steps."""
+    """Writes last.keras, the state to resume from, every epoch and every `steps` steps.
 
-    def __init__(self, workdir, steps=0):
+    Args:
+      workdir: where to.
+      steps: 0 writes at the end of epochs only.
+      begun: `begun_epoch.Begun` of the checkpoint that the run goes on from.
+    """
+
+    def __init__(self, workdir, steps=0, begun=None):
         super().__init__()
         self.path = pathlib.Path(workdir) / "last.keras"
         self.steps = steps
+        self.begun = begun or begun_epoch.Begun()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+        self.goes_on = self.begun.is_of(self.model)
+        if self.goes_on:
+            self.began -= self.begun.seconds
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.steps and (batch + 1) % self.steps == 0:
-            self._save()
+        if self.goes_on:
+            self.goes_on = False
+            begun_epoch.add(self.model, self.begun)
+        # After the last step comes what is done at the end of an epoch: a run that goes on from
+        # there without it would leave it out.
+        if self.steps and (batch + 1) % self.steps == 0 and batch + 1 < self.params["steps"]:
+            self._save(begun_epoch.of(self.model, time.monotonic() - self.began))
 
     def on_epoch_end(self, epoch, logs=None):
         self._save()
 
-    def _save(self):
+    def _save(self, begun=None):
         with files.replaced(self.path) as beside:
             self.model.save(beside)
+            if begun:
+                begun_epoch.write(beside, begun)
 
 
 class History(keras.callbacks.Callback):
@@ -72,18 +93,25 @@ class History(keras.callbacks.Callback):
       workdir: where to.
       images_per_step: pictures that one step trains on.
       finished_epochs: how many rows of an earlier session to keep.
+      begun: as of `SaveLast`: an epoch's time counts from its beginning.
 
     Attributes:
       rows: list of dicts of numbers, those of a resumed run included.
     """
 
-    def __init__(self, workdir, images_per_step, finished_epochs=0):
+    def __init__(self, workdir, images_per_step, finished_epochs=0, begun=None):
         super().__init__()
         self.path = pathlib.Path(workdir) / "history.csv"
         self.images_per_step = images_per_step
-        self.rows = read_history(self.path)[:finished_epochs]
+        # Whole numbers stay whole when they are written again.
+        self.rows = [
+            row | {name: int(row[name]) for name in ("epoch", "step")}
+            for row in read_history(self.path)[:finished_epochs]
+        ]
+        self.begun = begun or begun_epoch.Begun()
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.earlier = self.begun.seconds if self.begun.is_of(self.model) else 0.0
         self.began = time.monotonic()
         self.first_step = int(self.model.optimizer.iterations)
 
@@ -99,7 +127,7 @@ class History(keras.callbacks.Callback):
         row = {
             "epoch": epoch + 1,
             "step": step,
-            "seconds": now - self.began,
+            "seconds": self.earlier + now - self.began,
             "images_per_second": images / training_seconds,
             "learning_rate": float(self.model.optimizer.learning_rate),
         }

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from absl import logging
 
-from rankpose_tf.core import files
+from rankpose_tf.core import files, staging
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import DOUBTED
 from rankpose_tf.evaluation import doubt
@@ -62,11 +62,11 @@ def fit(model, data, out, recipe, progress=None):
         "held_out": {"views": len(held_out), **checked},
         "doubted": doubted(look, head, held_out),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     description = {**description, "expected_error": report}
     whole = expected_error.with_head(saving.read_network(model), head)
-    saving.save_model(whole, folder / "best.keras", description)
-    files.write_json(folder / "error.json", report)
+    with staging.filled(folder, last="error.json") as stage:
+        saving.save_model(whole, stage / "best.keras", description)
+        files.write_json(stage / "error.json", report)
     return report, folder
 
 

@@ -20,7 +20,7 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards
 from rankpose_tf.models import towers
-from rankpose_tf.training import building, callbacks, held_out, starting
+from rankpose_tf.training import begun_epoch, building, callbacks, held_out, starting
 from rankpose_tf.training.recipe import MIXED_PRECISION, SYNTHETIC
 from rankpose_tf.training.stages import split, stages
 from rankpose_tf.training.workdir import claimed, resume
@@ -69,13 +69,15 @@ def _train(recipe, workdir, data, checkpoint_steps):
     logging.info(
         "%d identities, %d steps an epoch, at step %d", parts.identities, parts.epoch_steps, step
     )
-    history = callbacks.History(workdir, 2 * recipe.batch_size, step // parts.epoch_steps)
+    begun = begun_epoch.read(workdir / "last.keras")
+    finished = step // parts.epoch_steps
+    history = callbacks.History(workdir, 2 * recipe.batch_size, finished, begun)
     last_stage = recipe.epochs - recipe.photo_epochs if recipe.photo_epochs else 0
     about = building.description(recipe, training_set)
     savers = [
         history,
         callbacks.SaveBest(workdir, about, history.rows, last_stage),
-        callbacks.SaveLast(workdir, checkpoint_steps),
+        callbacks.SaveLast(workdir, checkpoint_steps, begun),
     ]
     with shards.told(data):
         siamese = _fit_stages(recipe, workdir, siamese, data, parts, savers)

@@ -1,20 +1,13 @@
 """The folder of a training run: whose it is, and the checkpoint that it goes on from."""
 
 import contextlib
-import os
 import pathlib
 
 import keras
-from absl import logging
 
-from rankpose_tf.core import damage, files
+from rankpose_tf.core import damage, files, locks
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.training.recipe import differences, from_flagfile, to_flagfile
-
-try:
-    import fcntl
-except ImportError:  # Windows.
-    fcntl = None
 
 # Options that name a file or folder -> the line of flags.cfg that tells its content.
 _CONTENTS = {
@@ -44,7 +37,7 @@ def claimed(workdir, recipe, contents=None):
     record = workdir / "flags.cfg"
     files.new_folder("workdir", workdir, resumed=record.is_file(), own="training run")
     workdir.mkdir(parents=True, exist_ok=True)
-    with _locked(workdir):
+    with locks.folder("workdir", workdir, "training in"):
         # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
         if record.is_file() and (workdir / "last.keras").is_file():
             _check_same(workdir, _text(record), recipe, contents or {})
@@ -52,31 +45,6 @@ def claimed(workdir, recipe, contents=None):
             lines = [f"{_CONTENTS[name]}{value}\n" for name, value in (contents or {}).items()]
             files.write_text(record, "".join(lines) + to_flagfile(recipe))
         yield workdir
-
-
-@contextlib.contextmanager
-def _locked(workdir):
-    """Keeps a second run out of the folder; the lock of a killed process is gone with it."""
-    if not fcntl:
-        yield
-        return
-    # The folder itself is locked: no file of ours stays in it.
-    handle = os.open(workdir, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise RankPoseError(
-            f"workdir: another run is training in {str(workdir)!r}; wait for it, stop it, or pass "
-            "another --workdir"
-        ) from error
-    except OSError as error:
-        # Some network disks know no locks; a run there is the user's to watch.
-        logging.warning("%s can't be locked (%s)", workdir, error)
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def _text(record):

@@ -20,6 +20,12 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_full_disk_is_told_with_the_name_of_the_file_that_was_to_be(tmp_path):
+    with pytest.raises(OSError) as caught, files.replaced(tmp_path / "a.csv") as beside:
+        raise OSError(28, "No space left on device", str(beside))
+    assert caught.value.filename == str(tmp_path / "a.csv")
+
+
 def test_a_new_file_needs_a_free_name_a_folder_and_an_ending(tmp_path):
     assert files.new_file("out", str(tmp_path / "a.csv")) == tmp_path / "a.csv"
     (tmp_path / "a.csv").write_text("kept")

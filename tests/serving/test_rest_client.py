@@ -1,8 +1,12 @@
 """What the REST client alone does; test_client.py has what both do."""
 
+import errno
+import http.client
 import http.server
 import json
 import math
+import socket
+import struct
 import threading
 
 import pytest
@@ -69,6 +73,10 @@ def test_rest_reads_nan_and_null(canned, nothing):
         (500, b"", "INTERNAL: no message"),
         (200, b"<html>", "DATA_LOSS: the answer is no JSON"),
         (200, b'{"predictions": [1.0]}', "DATA_LOSS: expected 1 values each"),
+        (200, b"[1]", "DATA_LOSS: the answer has another form"),
+        (200, b'{"predictions": 5}', "DATA_LOSS: the answer has another form"),
+        (200, b'{"predictions": [{"yaw": "east"}]}', "DATA_LOSS: the answer has another form"),
+        (200, b"[" * 100_000, "DATA_LOSS: the answer is no JSON"),
     ],
 )
 def test_rest_errors_are_told_whatever_their_form(canned, status, body, expected):
@@ -77,3 +85,90 @@ def test_rest_errors_are_told_whatever_their_form(canned, status, body, expected
     with pytest.raises(ServingError, match=expected):
         RestClient(address).predict([b"1"])
     assert len(paths) == 1
+
+
+GOOD = b'{"predictions": [{"yaw": 1, "pitch": 2, "roll": 3, "valid": true}]}'
+
+
+@pytest.fixture
+def unruly():
+    """A server that meets its connections as the list says; how many there were.
+
+    "reset" is cut off unread, "silent" when it was read, "half" in the middle of the answer.
+    """
+    listening = socket.create_server(("127.0.0.1", 0))
+    todo, met = [], []
+
+    def serve():
+        while todo:
+            connection, _ = listening.accept()
+            met.append(todo.pop(0))
+            with connection:
+                if met[-1] == "reset":
+                    at_once = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+                    continue
+                connection.recv(1 << 16)
+                length = {"silent": 0, "half": 30, "good": len(GOOD)}[met[-1]]
+                if length:
+                    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
+                    connection.sendall(head + GOOD[:length])
+
+    def begin(*kinds):
+        todo[:] = kinds
+        threading.Thread(target=serve, daemon=True).start()
+        return f"127.0.0.1:{listening.getsockname()[1]}"
+
+    yield begin, met
+    listening.close()
+
+
+@pytest.mark.parametrize(
+    "kind, told",
+    [
+        ("reset", "the server closed the connection before it answered"),
+        ("silent", "the server closed the connection before it answered"),
+        ("half", "the server closed the connection in the middle of its answer"),
+    ],
+)
+def test_a_connection_that_the_server_gave_up_is_asked_again_and_told(unruly, kind, told):
+    begin, met = unruly
+    (pose,) = RestClient(begin(kind, "good")).predict([b"1"])
+    assert pose.yaw == 1.0 and met == [kind, "good"]
+    met.clear()
+    with pytest.raises(ServingError, match=f"UNAVAILABLE: {told}"):
+        RestClient(begin(kind), retries=0).predict([b"1"])
+
+
+@pytest.mark.parametrize(
+    "error, status, told",
+    [
+        (OSError(errno.EMFILE, "x"), "RESOURCE_EXHAUSTED", "this side has no connection left"),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "RESOURCE_EXHAUSTED", "lower concurrency"),
+        (OSError(errno.EHOSTUNREACH, "x"), "UNAVAILABLE", "no route to host"),
+        (socket.gaierror(-2, "Name or service not known"), "UNAVAILABLE", "has no address"),
+        (OSError(errno.EPROTO, "odd"), "UNKNOWN", "odd"),
+    ],
+)
+def test_an_error_says_which_side_failed(monkeypatch, error, status, told):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr(http.client.HTTPConnection, "connect", fail)
+    with pytest.raises(ServingError, match=told) as caught:
+        RestClient("host:1", retries=0).predict([b"1"])
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "boxes, told",
+    [
+        ([], "one box a picture, received fewer"),
+        ([[0, 0, 1, 1]] * 3, "one box a picture, received more"),
+        ([[0, 0, 1]] * 2, r"expected \(4,\) left, top, right, bottom, received \(3,\)"),
+        (["ab", "cd"], "expected .* numbers"),
+    ],
+)
+def test_boxes_that_are_not_in_step_with_the_pictures_are_told(boxes, told):
+    with pytest.raises(RankPoseError, match=f"^boxes: .*{told}"):
+        list(RestClient("host:1").stream([b"1", b"2"], boxes=boxes))

@@ -155,16 +155,11 @@ def test_every_run_is_trained_with_its_recorded_flags_and_then_tested(folder, pr
     assert len(commands) == 4
 
 
-def test_a_trained_run_is_only_tested_and_half_a_test_is_made_anew(folder, prepared, commands):
+def test_a_trained_run_is_only_tested(folder, prepared, commands):
     run, _ = runs = listed(folder, prepared)
     write_trained(run.workdir, prepared)
-    beside = ablation_runs.evaluation_folder(run, prepared)
-    beside = beside.with_name(f".{beside.name}")
-    beside.mkdir()
-    (beside / "predictions.csv").touch()
     ablation_runs.complete(runs, eval_data=prepared, progress=False)
     assert [module for module, _ in commands] == ["evaluate", "train", "evaluate"]
-    assert not beside.exists()
 
 
 def test_another_test_set_is_tested_without_training_again(folder, prepared, commands):

@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import json
 import re
+import threading
 
 import numpy as np
 import tensorflow as tf
@@ -17,27 +18,34 @@ _HTTP = {3: 400, 4: 504, 5: 404, 8: 429, 9: 400, 11: 400, 12: 501, 14: 503}
 _PATH = re.compile(r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>\d+))?(?P<what>.*)")
 
 
-def handler(core):
-    """A request handler class for `http.server`."""
+def handler(core, most):
+    """A request handler class for `http.server`; `most` requests are answered at a time."""
+    under_way = threading.BoundedSemaphore(most)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # A client that sends no more is not waited for.
+        timeout = 60
 
         def do_GET(self):
             self._answer(lambda path: _get(core, path))
 
         def do_POST(self):
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = self.headers.get("Content-Length", "0")
+            if not length.isdecimal():
+                # Where the next request would begin is not known.
+                self.close_connection = True
+                length = 0
+            body = self.rfile.read(int(length))
             self._answer(lambda path: _post(core, path, body))
 
         def _answer(self, ask):
-            try:
-                path = _PATH.fullmatch(self.path)
-                if not path:
-                    raise Failed(3, f"Malformed request: {self.command} {self.path}")
-                status, content = 200, ask(path)
-            except Failed as error:
-                status, content = _HTTP.get(error.code, 500), {"error": error.message}
+            status, content = 429, {"error": f"{most} requests are under way already"}
+            if under_way.acquire(blocking=False):
+                try:
+                    status, content = self._asked(ask)
+                finally:
+                    under_way.release()
             # A NaN is written as a bare NaN, as TF Serving does.
             content = json.dumps(content, indent=4).encode()
             self.send_response(status)
@@ -47,6 +55,19 @@ def handler(core):
             with contextlib.suppress(ConnectionError):
                 self.end_headers()
                 self.wfile.write(content)
+
+        def _asked(self, ask):
+            """Status and JSON of the answer."""
+            try:
+                path = _PATH.fullmatch(self.path)
+                if not path:
+                    raise Failed(3, f"Malformed request: {self.command} {self.path}")
+                return 200, ask(path)
+            except Failed as error:
+                return _HTTP.get(error.code, 500), {"error": error.message}
+            except Exception as error:
+                # Whatever it is, it is answered: who asked is not to guess.
+                return 500, {"error": f"{type(error).__name__}: {error}"}
 
         def log_message(self, *arguments):
             """Quiet."""
@@ -83,7 +104,11 @@ def _post(core, path, body):
     try:
         content = json.loads(body)
         name, rows = content.get("signature_name", "serving_default"), content["instances"]
-    except (ValueError, KeyError, AttributeError) as error:
+        if not isinstance(rows, list) or not rows:
+            raise ValueError("'instances' is no list, or an empty one")
+        if not isinstance(name, str):
+            raise ValueError("'signature_name' is no string")
+    except (ValueError, KeyError, AttributeError, RecursionError) as error:
         raise Failed(3, f"JSON Parse error: {error}") from error
     version = int(path["version"]) if path["version"] else None
     definitions = core.signatures(path["model"], version).signature_def
@@ -106,6 +131,8 @@ def _columns(rows, specifications):
         rows = [{names[0]: row} for row in rows]
     columns = {}
     for row in rows:
+        if not isinstance(row, dict):
+            raise Failed(3, "instances is a plain list, but expecting a list of objects")
         if set(row) != set(names):
             raise Failed(
                 3, f"Failed to process element: expected {sorted(names)}, received {sorted(row)}"
@@ -120,7 +147,7 @@ def _columns(rows, specifications):
                 if dtype.is_integer and np.array(values).dtype.kind != "i":
                     raise TypeError(f"{dtype.name} takes whole numbers")
                 columns[name] = np.array(values, dtype.as_numpy_dtype)
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, AttributeError, RecursionError) as error:
             raise Failed(3, f"JSON Value is not of expected type: {error}") from error
     return columns
 

@@ -32,6 +32,8 @@ from tests.support.session_loader import Failed, Session
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _INVALID_ARGUMENT, _NOT_FOUND, _FAILED_PRECONDITION = 3, 5, 9
+# Requests that one door has under way; the next is RESOURCE_EXHAUSTED, so that no queue grows.
+MOST = 128
 _UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -168,6 +170,9 @@ class _Service(
         self._core = core
 
     def _guarded(self, context, call):
+        # It may have waited so long that no one waits for its answer any more.
+        if not context.is_active():
+            context.abort(grpc.StatusCode.CANCELLED, "the client has gone")
         try:
             return call()
         except Failed as error:
@@ -193,6 +198,12 @@ class _Service(
         return self._guarded(context, lambda: self._core.status(*_asked(request.model_spec)))
 
 
+class _RestServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    # With the 5 of Python the connections of 64 clients were reset now and then.
+    request_queue_size = 128
+
+
 class Server:
     """Both servers on loopback; starts with the object, ends with `stop`.
 
@@ -206,14 +217,14 @@ class Server:
         self.core = Core(session, name, version)
         service = _Service(self.core)
         pool = concurrent.futures.ThreadPoolExecutor(32)
-        self._grpc = grpc.server(pool, options=[*_UNLIMITED, ("grpc.so_reuseport", 0)])
+        options = [*_UNLIMITED, ("grpc.so_reuseport", 0)]
+        self._grpc = grpc.server(pool, options=options, maximum_concurrent_rpcs=MOST)
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(service, self._grpc)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(service, self._grpc)
         self.address = f"127.0.0.1:{self._grpc.add_insecure_port(f'127.0.0.1:{port}')}"
         self._grpc.start()
-        handler = prediction_rest.handler(self.core)
-        self._rest = http.server.ThreadingHTTPServer(("127.0.0.1", rest_port), handler)
-        self._rest.daemon_threads = True
+        handler = prediction_rest.handler(self.core, MOST)
+        self._rest = _RestServer(("127.0.0.1", rest_port), handler)
         self.rest_address = f"127.0.0.1:{self._rest.server_port}"
         # `stop` waits for one look at whether to go on.
         serve = functools.partial(self._rest.serve_forever, poll_interval=0.02)
