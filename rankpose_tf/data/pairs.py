@@ -244,8 +244,17 @@ def _ordered(dataset):
     return dataset.with_options(options)
 
 
-def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
-                     minimum_views=2, crop_scale=1.4, photos=False):
+def validation_pairs(
+    directory,
+    *,
+    input_size,
+    batch_size,
+    threshold,
+    filter_angles=True,
+    minimum_views=2,
+    crop_scale=1.4,
+    photos=False,
+):
     """Every usable view of the held-out identities exactly twice, each beside the next one.
 
     The view of an identity that has one is beside itself.
@@ -259,6 +268,7 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
     """
+
     def neighbours(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)
@@ -282,8 +292,9 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
-def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold=None,
-          minimum_views=2):
+def views(
+    directory, size, crop_scale, batch_size, filter_angles=True, threshold=None, minimum_views=2
+):
     """Every view once, in the order of the shards, for evaluation.
 
     Args:
@@ -300,6 +311,7 @@ def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold
       tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
       pose (B, 3) radians.
     """
+
     def flat(serialized):
         record = records.parse_identity(serialized)
         usable = _usable_views(record["poses"], filter_angles)

@@ -3,8 +3,8 @@
 BlazeFace's short-range model finds the large faces in the whole picture. Its back-camera model
 looks at the whole picture too and, of a larger one, at overlapping square tiles; each face that
 it proposes beside those is looked at again by the short-range model, enlarged and turned upright.
-That second look gives box and points, so that one rule serves every face, and it counts as a
-face if both networks together are sure enough and no surer face has its place.
+That second look gives box and points, so that one rule serves every face. Where the looks leave a
+doubt, the back-camera model looks once more, at the face in its wider surroundings.
 
 There are at most 12 tiles, whatever the picture's size: time and memory are bounded.
 """
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rankpose_tf.core import upright
 from rankpose_tf.inference import rolled
 
 # Sides of the least tile, pixels, which the network sees at about its own size; a smaller picture
@@ -26,9 +27,22 @@ _MOST_TILES = 12
 _OVERLAP = 0.25
 # A face of less of the longer side is only proposed by the near network's look at the whole.
 _LARGE = 0.2
-# A proposal of less is not looked at; a face needs this much of both networks' scores together.
+# A proposal of less is not looked at; a small face needs this much of both networks' scores
+# together, and with less than the other needs this much in the far network's third look.
 LEAST_PROPOSAL = 0.2
-_LEAST_SUM = 1.0
+_LEAST_SUM = 0.9
+_SURE_SUM = 1.5
+_LEAST_THIRD = 0.65
+# What the far network has to give a face of which the near one is not sure.
+_LEAST_UNSURE = 0.5
+# Mean distance of the points that both networks see at one face, over the side of its box.
+_POINTS_APART = 0.2
+# Degrees by which they may see it turned apart.
+_TURNED_APART = 45.0
+# The first points: eyes, nose and mouth, not the ears.
+_COMPARED = 4
+# Side of the square of the third look, over the side of the near network's box.
+_WIDE = 5.0
 # Boxes of which more of the smaller one is shared are of one face: half a face cut by a tile's
 # edge, or an eye.
 _SHARED = 0.5
@@ -53,8 +67,7 @@ def find(backends, image):
     Returns:
       List of `rolled.Found`.
     """
-    looks = with_small(backends, image, regions(*image.shape[1::-1]))
-    return rolled.settled(backends.near, image, looks)
+    return _faces(backends, image, regions(*image.shape[1::-1]), ())
 
 
 def follower(backends):
@@ -68,11 +81,39 @@ def follower(backends):
     def find_next(image):
         parts = regions(*image.shape[1::-1])
         part = parts[next(frames) % len(parts)]
-        looks = with_small(backends, image, [part], before)
-        before[:] = rolled.settled(backends.near, image, looks, tuple(before))
+        before[:] = _faces(backends, image, [part], tuple(before))
         return list(before)
 
     return find_next
+
+
+def _faces(backends, image, parts, before):
+    near, far = backends
+    looks, proposals = with_small(backends, image, parts, before)
+    return [
+        face
+        for face in rolled.settled(near, image, looks, before)
+        if _is_likely(near, face, before, proposals)
+        or _third_look(far, image, face) >= _LEAST_UNSURE
+    ]
+
+
+def _is_likely(near, face, before, proposals):
+    """Whether the near network is sure of a face, or it was there before, or was proposed too."""
+    if face.score >= near.sure or rolled.is_followed(face, before):
+        return True
+    # Where a face is turned, the picture as it is may show its mouth for its eyes.
+    is_upright = not upright.beyond_limit(face.turn)
+    seen = (p.score >= _LEAST_UNSURE for p in proposals if rolled.is_same(p, face))
+    return is_upright and any(seen)
+
+
+def _third_look(far, image, face):
+    """The far network's score of a face in its wide surroundings, seen about the same way up."""
+    seen = rolled.again(far, image, face, _WIDE)
+    if seen is None or upright.distance(seen.turn - face.turn) > _TURNED_APART:
+        return 0.0
+    return seen.score
 
 
 def with_small(backends, image, parts, before=()):
@@ -85,23 +126,42 @@ def with_small(backends, image, parts, before=()):
       before: faces of the frame before, which are looked for where they were.
 
     Returns:
-      List of `rolled.Look`, no two at one face.
+      List of `rolled.Look`, no two at one face, and the far network's proposals.
     """
-    seen, least = rolled.seen(backends.near, image), _LARGE * max(image.shape[:2])
+    near, far = backends
+    seen, least = rolled.seen(near, image), _LARGE * max(image.shape[:2])
     is_large = [(face.box[2:] - face.box[:2]).max() >= least for face in seen]
-    looks = [rolled.Look(face) for face in itertools.compress(seen, is_large)]
-    small = [face for face, large in zip(seen, is_large, strict=True) if not large]
+    large = list(itertools.compress(seen, is_large))
+    small = [face for face, size in zip(seen, is_large, strict=True) if not size]
+    proposals = _proposals(far, image, parts)
+    likely = [rolled.Look(face) for face in large if _is_likely(near, face, before, proposals)]
+    looks = _with_known(near, image, likely, before)
+    for proposal in sorted(small + proposals, key=lambda face: -face.score)[:_MOST_LOOKS]:
+        if not has(looks, proposal):
+            face = rolled.again(near, image, proposal)
+            if face and not has(looks, face) and _is_face(far, image, proposal, face):
+                looks.append(rolled.Look(face, face))
+    # What is not likely comes last: it may be no face, and cover many that are.
+    return looks + [rolled.Look(face) for face in large if not has(looks, face)], proposals
+
+
+def _with_known(near, image, looks, before):
+    """The looks, with those at faces of the frame before that are where they were."""
+    looks = list(looks)
     for old in before:
-        face = None if has(looks, old) else rolled.again(backends.near, image, old)
+        face = None if has(looks, old) else rolled.again(near, image, old)
         if face and not has(looks, face):
             looks.append(rolled.Look(face, face))
-    proposals = sorted(small + _proposals(backends.far, image, parts), key=lambda face: -face.score)
-    for proposal in proposals[:_MOST_LOOKS]:
-        if not has(looks, proposal):
-            face = rolled.again(backends.near, image, proposal)
-            if face and proposal.score + face.score >= _LEAST_SUM and not has(looks, face):
-                looks.append(rolled.Look(face, face))
     return looks
+
+
+def _is_face(far, image, proposal, face):
+    """Whether a proposal and the second look at it are of one face, and sure enough."""
+    both = proposal.score + face.score
+    apart = np.hypot(*(proposal.points - face.points).T)[:_COMPARED].mean()
+    if both < _LEAST_SUM or apart > _POINTS_APART * (face.box[2:] - face.box[:2]).max():
+        return False
+    return both >= _SURE_SUM or _third_look(far, image, face) >= _LEAST_THIRD
 
 
 def _proposals(far, image, parts):

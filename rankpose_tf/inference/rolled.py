@@ -22,7 +22,7 @@ _HANDICAP = 0.06
 _UPRIGHT = 60.0
 _LAG = 0.05
 # What only a turned picture shows needs this much of the scores of both looks together.
-_LEAST_TURNED = 1.2
+_LEAST_TURNED = 1.3
 # Degrees by which a face may have turned from one frame of a video to the next.
 _FRAME_TURN = 30.0
 _SAME_FACE = 0.3
@@ -172,10 +172,16 @@ def _surest(backend, image, looks, turned):
     return kept
 
 
-def again(backend, image, face):
-    """The face once more, in its surroundings turned upright; None where it isn't found there."""
+def again(backend, image, face, around=_SECOND_LOOK):
+    """The face once more, in its surroundings turned upright; None where it isn't found there.
+
+    Args:
+      backend, image: as for `find`.
+      face: `Found`, whose turn is its angle.
+      around: side of the square that is looked at, over that of the box.
+    """
     centre, side = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]).max()
-    part, scale = upright.surroundings(image, centre, _SECOND_LOOK * side, face.turn)
+    part, scale = upright.surroundings(image, centre, around * side, face.turn)
     middle = np.full(2, len(part) / 2)
 
     def away(other):

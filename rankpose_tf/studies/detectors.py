@@ -21,7 +21,7 @@ from rankpose_tf.studies import detector_rule, pasted_faces
 NAMES = ("blazeface", "multiscale", "mtcnn")
 SHARES = (3, 5, 7, 10, 14, 20)
 _SHAPE = (480, 640)
-_FACELESS = 480
+_FACELESS, _PATTERNS = 640, 24
 _OVERLAP = 0.4
 
 
@@ -62,7 +62,7 @@ def measure(data, model, most=245, faces=40, faceless=None, shares=SHARES, detec
       data: prepared test set of pictures with surroundings.
       model: workdir or .keras file.
       most: pictures of the set, evenly taken.
-      faces: pasted of each size; pictures without a face are as many and a half.
+      faces: pasted of each size.
       faceless: folder of pictures without a face, to look at as well; None for none.
       shares: parts of the width; 5 is for faces of a fifth.
       detectors: dict of name -> detector; by default those of `NAMES`.
@@ -76,9 +76,8 @@ def measure(data, model, most=245, faces=40, faceless=None, shares=SHARES, detec
     sources = [(image, box) for _, image, _, box in chosen]
     for name, figures in _of_pasted(turns, sources, faces, shares).items():
         result[name].update(figures)
-    views = list(
-        pasted_faces.without_faces(sources, 3 * faces // 2, _FACELESS, np.random.default_rng(0))
-    )
+    generator = np.random.default_rng(0)
+    views = list(pasted_faces.without_faces(sources, _PATTERNS, _FACELESS, generator))
     for kind, images in (("patterns", views), ("photos", _read(faceless) if faceless else [])):
         for name, figures in _invented(turns, images).items():
             result[name][kind] = figures
