@@ -1,7 +1,7 @@
 """Turns a trained model into what production needs: TF Serving, phones, ONNX, OpenVINO.
 
-    rankpose export --out=DIR
-    rankpose export --model=RUN --out=DIR --calibration_data=PREPARED
+rankpose export --out=DIR
+rankpose export --model=RUN --out=DIR --calibration_data=PREPARED
 """
 
 from absl import flags

@@ -63,9 +63,7 @@ def main(argv):
         "batch_size": _BATCH_SIZE.value,
     }
     if _FIGURE.value == "2":
-        out = figures.activation_maps(
-            **settings, faces=_FACES.value, show_faces=_SHOW_FACES.value
-        )
+        out = figures.activation_maps(**settings, faces=_FACES.value, show_faces=_SHOW_FACES.value)
     elif _FIGURE.value == "3":
         out = figures.variances(**settings)
     else:

@@ -41,8 +41,8 @@ _CROPS = flags.DEFINE_bool("crops", False, "Each picture is a face crop: look fo
 _DETECTOR = flags.DEFINE_enum(
     "detector",
     None,
-    ["mtcnn", "blazeface"],
-    "What finds the faces; blazeface if not given, mtcnn also finds small ones.",
+    ["multiscale", "blazeface", "mtcnn"],
+    "What finds the faces; multiscale if not given, blazeface finds large ones and is faster.",
 )
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
 _DRAW = command.define_enum_or_bare(

@@ -7,6 +7,7 @@
     rankpose study doubts --data=PREPARED --out=doubts.md
     rankpose study detector_fit --detector=blazeface --source=300W_LP.zip
     rankpose study detector_fit --detector=blazeface --data=PREPARED --model=RUN
+    rankpose study detectors --data=PREPARED --pictures=245 --out=detectors.md
     rankpose study protocol_costs --data=OURS,OTHER --misses=mtcnn.json --out=costs.md
     rankpose study error_time --data=error_time.csv --out=error_time.png
 
@@ -17,6 +18,7 @@ poor_camera: held-out pictures as a poor camera would take them, for docs/finetu
 doubts: whether a model expects large errors of views that show no upright face.
 detector_fit: fits the rule from a detector's box to a landmark box (--source), or measures what
 it costs (--data).
+detectors: the detectors beside each other: misses, false faces, small faces, time and cost.
 protocol_costs: what each choice of a protocol costs, a row a choice. The first of --data has our
 boxes (pt3d_68), the others are the same pictures with another `prepare --landmarks`.
 error_time: draws a table of models, their errors and times (docs/results/error_time.csv).
@@ -53,7 +55,12 @@ _DETECTOR = flags.DEFINE_enum(
 _SOURCE = flags.DEFINE_string(
     "source", "", "detector_fit: folder or zip in 300W-LP's layout, to fit on the photos of."
 )
-_PICTURES = flags.DEFINE_integer("pictures", 1500, "detector_fit: how many to fit on.", 20)
+_PICTURES = flags.DEFINE_integer(
+    "pictures", 1500, "detector_fit: how many to fit on; detectors: to look at.", 20
+)
+_FACELESS = flags.DEFINE_string(
+    "faceless", "", "detectors: folder of photos without a face, to look at as well."
+)
 _BORDER = flags.DEFINE_float(
     "border", 0.25, "detector_fit: black around them, share of the longer side.", 0.0
 )
@@ -134,6 +141,15 @@ def _detector_fit():
     return "\n".join(f"{name}: {value}" for name, value in result.items()), result
 
 
+def _detectors():
+    from rankpose_tf.studies import detectors
+
+    command.require({"data": "PATH"})
+    data, faceless = _DATA.value[0], _FACELESS.value or None
+    result = detectors.measure(data, _model(), _PICTURES.value, faceless=faceless)
+    return detectors.table(result), None
+
+
 def _protocol_costs():
     from rankpose_tf.studies import protocol_costs
 
@@ -158,6 +174,7 @@ _STUDIES = {
     "poor_camera": _poor_camera,
     "doubts": _doubts,
     "detector_fit": _detector_fit,
+    "detectors": _detectors,
     "protocol_costs": _protocol_costs,
 }
 

@@ -1,7 +1,7 @@
 """Trains RankPose. The defaults are the recipe of the paper (BMVC 2020, section 4.1).
 
-    rankpose train --data=PREPARED --workdir=RUN
-    rankpose train --flagfile=flags/smoke.cfg
+rankpose train --data=PREPARED --workdir=RUN
+rankpose train --flagfile=flags/smoke.cfg
 """
 
 import dataclasses
@@ -36,9 +36,7 @@ _NEEDED = {"data": "FOLDER", "workdir": "FOLDER"}
 
 
 def _help_groups():
-    groups = {
-        title: [_RECIPE[name] for name in names] for title, names in recipe.groups().items()
-    }
+    groups = {title: [_RECIPE[name] for name in names] for title, names in recipe.groups().items()}
     groups[recipe.DATA].append(_CHECKPOINT_STEPS)
     return groups
 

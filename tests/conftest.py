@@ -110,8 +110,14 @@ def write_untrained(workdir):
         }.get(weight.name, (None, None))
         if low is not None:
             weight.assign(generator.uniform(low, high, weight.shape))
-    description = {"tower": "compact", "input_size": 32, "transform": "arccos", "crop_scale": 1.4,
-                   "training_set": "none", "rankpose_tf": "test"}
+    description = {
+        "tower": "compact",
+        "input_size": 32,
+        "transform": "arccos",
+        "crop_scale": 1.4,
+        "training_set": "none",
+        "rankpose_tf": "test",
+    }
     saving.save_model(tower, workdir / "best.keras", description)
     return workdir
 

@@ -250,8 +250,17 @@ def _ordered(dataset):
     return dataset.with_options(options)
 
 
-def validation_pairs(directory, *, input_size, batch_size, threshold, filter_angles=True,
-                     minimum_views=2, crop_scale=1.4, photos=False):
+def validation_pairs(
+    directory,
+    *,
+    input_size,
+    batch_size,
+    threshold,
+    filter_angles=True,
+    minimum_views=2,
+    crop_scale=1.4,
+    photos=False,
+):
     """Every usable view of the held-out identities exactly twice, each beside the next one.
 
     The view of an identity that has one is beside itself.
@@ -290,8 +299,9 @@ def validation_pairs(directory, *, input_size, batch_size, threshold, filter_ang
     return _ordered(pairs.batch(batch_size)).prefetch(tf.data.AUTOTUNE)
 
 
-def views(directory, size, crop_scale, batch_size, filter_angles=True, threshold=None,
-          minimum_views=2):
+def views(
+    directory, size, crop_scale, batch_size, filter_angles=True, threshold=None, minimum_views=2
+):
     """Every view once, in the order of the shards, for evaluation.
 
     Args:

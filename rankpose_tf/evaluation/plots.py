@@ -135,9 +135,7 @@ def grid(pictures, true, predicted, groups=()):
     for cell in cells.ravel():
         # Not axis("off"), which would take the names of the groups away too.
         cell.set(xticks=[], yticks=[], frame_on=False)
-    for cell, picture, label, angles in zip(
-        cells.ravel(), pictures, true, predicted, strict=False
-    ):
+    for cell, picture, label, angles in zip(cells.ravel(), pictures, true, predicted, strict=False):
         pair = [draw.draw_axes(picture, shown) for shown in (label, angles)]
         cell.imshow(np.concatenate(pair, axis=1))
         cell.set_title(_caption(label, angles), fontsize=8, pad=3)
@@ -187,8 +185,15 @@ def error_by_angle(true, errors):
         for few, face in ((False, "black"), (True, "white")):
             of_kind = (counts < _FEW_PICTURES) == few
             label = f"mean of {_BIN_DEGREES} degrees" + f", under {_FEW_PICTURES} pictures" * few
-            panel.plot(centres[of_kind], means[of_kind], "o", color="black", markersize=5,
-                       markerfacecolor=face, label=label)
+            panel.plot(
+                centres[of_kind],
+                means[of_kind],
+                "o",
+                color="black",
+                markersize=5,
+                markerfacecolor=face,
+                label=label,
+            )
         panel.set(xlabel=f"true {angle}, degrees", ylim=(0, top), title=angle)
         panel.grid(alpha=0.3)
     farthest = max(90, np.abs(true).max()) + 5

@@ -155,14 +155,11 @@ def _measure(network, description, written, views, eval_data, time_files, bar):
     }
     gaps = comparison.differences(network, predictors, views[:_COMPARED_VIEWS])
     rows = {
-        name: {"format": name, "bytes": _size(path), **gaps[name]}
-        for name, path in written.items()
+        name: {"format": name, "bytes": _size(path), **gaps[name]} for name, path in written.items()
     }
     found = {"files": list(rows.values())}
     if eval_data:
-        protocol, images, errors = comparison.errors_on(
-            network, predictors, eval_data, description
-        )
+        protocol, images, errors = comparison.errors_on(network, predictors, eval_data, description)
         found |= {"protocol": protocol, "images": images, "keras_mae": errors["keras"]}
         for name, row in rows.items():
             row["mae"] = errors[name]

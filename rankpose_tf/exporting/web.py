@@ -15,7 +15,7 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.exporting import tflite, tflite_metadata
-from rankpose_tf.inference.detection import BLAZEFACE_RULE
+from rankpose_tf.inference.landmark_rule import BLAZEFACE_RULE
 
 MODEL = "models/rankpose.tflite"
 DETECTOR = "models/blazeface.tflite"

@@ -102,13 +102,13 @@ def _face(face):
 
 
 def _of_mtcnn(face):
-    from rankpose_tf.inference import detection
+    from rankpose_tf.inference import detection, mtcnn
 
     left, top, width, height = (float(value) for value in face["box"])
     box = np.array([left, top, left + width, top + height])
     score = float(face["confidence"]) if "confidence" in face else None
     points = face.get("keypoints") or {}
-    if not all(name in points for name in detection.MTCNN_POINTS) or not _has_extent(box):
+    if not all(name in points for name in mtcnn.POINTS) or not _has_extent(box):
         return detection.Detection(box, score)
-    points = np.array([points[name] for name in detection.MTCNN_POINTS], np.float64)
+    points = np.array([points[name] for name in mtcnn.POINTS], np.float64)
     return detection.of_mtcnn(box, points, score)

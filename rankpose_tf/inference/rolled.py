@@ -21,6 +21,8 @@ _HANDICAP = 0.06
 # and that it sees about as surely as the picture as it is shows them.
 _UPRIGHT = 60.0
 _LAG = 0.05
+# What only a turned picture shows needs this much of the scores of both looks together.
+_LEAST_TURNED = 1.3
 # Degrees by which a face may have turned from one frame of a video to the next.
 _FRAME_TURN = 30.0
 _SAME_FACE = 0.3
@@ -51,6 +53,13 @@ class Found(NamedTuple):
     turn: float = 0.0
 
 
+class Look(NamedTuple):
+    """A face, and how a second look has it; None where there was none yet."""
+
+    face: Found
+    again: Found | None = None
+
+
 def find(backend, image, before=()):
     """Finds faces.
 
@@ -63,15 +72,38 @@ def find(backend, image, before=()):
     Returns:
       List of `Found`, the surest first.
     """
-    seen = _seen(backend, image)
-    if seen and all(face.score >= backend.sure or _is_followed(face, before) for face in seen):
-        chosen = [(face, None) for face in seen]
-    else:
-        chosen = _surest(backend, image, seen, _in_quarter_turns(backend, image, seen))
-    return [_settled(backend, image, *pair) for pair in chosen]
+    return settled(backend, image, [Look(face) for face in seen(backend, image)], before)
 
 
-def _seen(backend, image):
+def follower(backend):
+    """Makes a function of one video's frames, in their order -> list of `Found`."""
+    before = []
+
+    def find_next(image):
+        before[:] = find(backend, image, tuple(before))
+        return list(before)
+
+    return find_next
+
+
+def settled(backend, image, looks, before=()):
+    """What `find` makes of the faces that the picture as it is showed.
+
+    Args:
+      backend, image, before: as for `find`.
+      looks: list of `Look`, no two at one face.
+
+    Returns:
+      List of `Found`, the surest first.
+    """
+    faces = [look.face for look in looks]
+    if not faces or not all(f.score >= backend.sure or is_followed(f, before) for f in faces):
+        turned = [Look(face) for face in _in_quarter_turns(backend, image, faces)]
+        looks = _surest(backend, image, looks, turned)
+    return [_upright(backend, image, look) for look in looks]
+
+
+def seen(backend, image):
     """Faces that have an extent, with the angle of each as turn."""
     return [
         Found(box, points, float(score), upright.angle(*backend.eyes_and_mouth(points)))
@@ -80,29 +112,31 @@ def _seen(backend, image):
     ]
 
 
-def _is_followed(face, before):
+def is_followed(face, before):
+    """Whether a face is where one of `before` was, and about as much turned."""
     turn = upright.beyond_limit(face.turn)
     return any(
-        _is_same(face, old) and upright.distance(turn - old.turn) <= _FRAME_TURN for old in before
+        is_same(face, old) and upright.distance(turn - old.turn) <= _FRAME_TURN for old in before
     )
 
 
-def _is_same(face, other):
+def is_same(face, other):
+    """Whether two boxes are of one face."""
     return overlaps([face.box], [other.box])[0, 0] > _SAME_FACE
 
 
-def _in_quarter_turns(backend, image, seen):
+def _in_quarter_turns(backend, image, known):
     """Faces that only the turned picture shows, or shows about as surely, upright."""
     sides, faces = np.array(image.shape[1::-1]), []
     for quarters in (1, 2, 3):
         # np.rot90 turns against the clock: what lies a quarter clockwise is upright then.
         turned = np.ascontiguousarray(np.rot90(image, quarters))
-        for face in _seen(backend, turned):
+        for face in seen(backend, turned):
             if upright.distance(face.turn) > _UPRIGHT:
                 continue
             middle = np.array(turned.shape[1::-1]) / 2
             face = _back(face, 90.0 * quarters, middle, sides / 2)
-            if all(not _is_same(face, old) or face.score >= old.score - _LAG for old in seen):
+            if all(not is_same(face, old) or face.score >= old.score - _LAG for old in known):
                 faces.append(face)
     return faces
 
@@ -121,41 +155,49 @@ def _back(face, degrees, middle, centre, scale=1.0):
     return Found(box, back(face.points), face.score, turn - 360.0 * round(turn / 360.0))
 
 
-def _surest(backend, image, seen, turned):
+def _surest(backend, image, looks, turned):
     """Of the candidates for each face the one that a second look bears out best, with that look."""
     ranked = []
-    for handicap, faces in ((0.0, seen), (_HANDICAP, turned)):
-        for face in faces:
-            again = _again(backend, image, face)
-            rank = (face.score + (again.score if again else 0.0)) / 2 - handicap
-            ranked.append((rank, face, again))
+    for handicap, candidates in ((0.0, looks), (_HANDICAP, turned)):
+        for face, known in candidates:
+            second = known or again(backend, image, face)
+            both = face.score + (second.score if second else 0.0)
+            if candidates is looks or both >= _LEAST_TURNED:
+                ranked.append((both / 2 - handicap, Look(face, second)))
     ranked.sort(key=lambda candidate: -candidate[0])
     kept = []
-    for _, face, again in ranked:
-        if not any(_is_same(face, other) for other, _ in kept):
-            kept.append((face, again))
+    for _, look in ranked:
+        if not any(is_same(look.face, other.face) for other in kept):
+            kept.append(look)
     return kept
 
 
-def _again(backend, image, face):
-    """The face once more, in its surroundings turned upright; None where it isn't found there."""
+def again(backend, image, face, around=_SECOND_LOOK):
+    """The face once more, in its surroundings turned upright; None where it isn't found there.
+
+    Args:
+      backend, image: as for `find`.
+      face: `Found`, whose turn is its angle.
+      around: side of the square that is looked at, over that of the box.
+    """
     centre, side = (face.box[:2] + face.box[2:]) / 2, (face.box[2:] - face.box[:2]).max()
-    part, scale = upright.surroundings(image, centre, _SECOND_LOOK * side, face.turn)
+    part, scale = upright.surroundings(image, centre, around * side, face.turn)
     middle = np.full(2, len(part) / 2)
 
     def away(other):
         return scale * np.hypot(*((other.box[:2] + other.box[2:]) / 2 - middle))
 
-    nearest = min(_seen(backend, part), key=away, default=None)
+    nearest = min(seen(backend, part), key=away, default=None)
     if nearest is None or away(nearest) > side / 2:
         return None
     return _back(nearest, face.turn, middle, centre, scale)
 
 
-def _settled(backend, image, face, again):
+def _upright(backend, image, look):
     """The face with its turn, and as its second look has it where it is turned."""
+    face, second = look
     turn = upright.beyond_limit(face.turn)
     if turn:
-        better = again or _again(backend, image, face) or face
+        better = second or again(backend, image, face) or face
         face = face._replace(box=better.box, points=better.points)
     return face._replace(turn=turn)

@@ -117,8 +117,9 @@ class _Work:
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda number=number: number in self._done
-                    or (self._ended and number >= self._taken)
+                    lambda number=number: (
+                        number in self._done or (self._ended and number >= self._taken)
+                    )
                 )
                 if number not in self._done:
                     return

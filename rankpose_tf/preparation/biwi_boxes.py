@@ -12,8 +12,8 @@ FILE.csv   a list of frames with the boxes that peers publish, such as the usual
            taken off again, and the rest becomes a landmark box by the rule for MTCNN's boxes
            without its points (docs/detection.md): moved down 0.112 of the longer side, and a
            square of 0.815 of it.
-mtcnn      MTCNN run here, with the rule of `detection.MTCNN_RULE`. Frames without a face are left
-           out and counted.
+mtcnn      MTCNN run here, with the rule of `landmark_rule.MTCNN_RULE`. Frames without a face
+           are left out and counted.
 head       a square of 150 mm around the head's centre from pose.txt, projected by rgb.cal. It
            looks at the label, and is there so that no frame has to be left out.
 """

@@ -1,6 +1,6 @@
 """Fits the rule that turns a detector's box into a landmark box, and measures what it costs.
 
-The weights for `rankpose_tf.inference.detection` are fitted on view 0 (the photo) of training
+The weights for `rankpose_tf.inference.landmark_rule` are fitted on view 0 (the photo) of training
 identities, never on a test set. Training photos are tight crops of faces, so they get a black
 border of a quarter of their side first; most detectors look for a face with surroundings.
 `measure` finds the faces of a prepared test set, takes `detection.main_face` of each picture
@@ -17,12 +17,12 @@ from rankpose_tf.core import boxes, crop
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards
 from rankpose_tf.evaluation import metrics
-from rankpose_tf.inference import blazeface, detection
+from rankpose_tf.inference import blazeface, detection, landmark_rule, mtcnn
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import readers, sources, views
 
-_BACKENDS = {"blazeface": blazeface.backend, "mtcnn": detection.mtcnn_backend}
-_RULES = {"blazeface": detection.BLAZEFACE_RULE, "mtcnn": detection.MTCNN_RULE}
+_BACKENDS = {"blazeface": blazeface.backend, "mtcnn": mtcnn.backend}
+_RULES = {"blazeface": landmark_rule.BLAZEFACE_RULE, "mtcnn": landmark_rule.MTCNN_RULE}
 # Which point each point becomes when the picture is mirrored.
 _MIRRORED = {"blazeface": (1, 0, 2, 3, 5, 4), "mtcnn": (1, 0, 2, 4, 3)}
 _WRONG_FACE_OVERLAP = 0.4
@@ -100,8 +100,8 @@ def samples(find, pictures, border, use_points):
       use_points: whether the points are part of what the rule sees.
 
     Returns:
-      features (N, F) of `detection.relative`, targets (N, 3) dx, dy, f, and the count of pictures
-      without a face. The best face counts: a training photo is a crop of one.
+      features (N, F) of `landmark_rule.relative`, targets (N, 3) dx, dy, f, and the count of
+      pictures without a face. The best face counts: a training photo is a crop of one.
     """
     features, targets, missed = [], [], 0
     for image, truth in pictures:
@@ -113,7 +113,7 @@ def samples(find, pictures, border, use_points):
             continue
         best = int(np.argmax(scores))
         chosen = points[best] if use_points else points[best][:0]
-        row, centre, side = detection.relative(boxes[best], chosen)
+        row, centre, side = landmark_rule.relative(boxes[best], chosen)
         shift = (truth[:2] + truth[2:]) / 2 + width - centre
         features.append(row)
         targets.append([*(shift / side), (truth[2:] - truth[:2]).max() / side])
@@ -168,12 +168,25 @@ def measure(detector, data, model):
       JSON-able dict; MAEs in degrees: yaw, pitch, roll, mean, of the pictures where the right
       face was found.
     """
+    found = ((*picture, detector(picture[1])) for picture in test_pictures(data))
+    return scored(found, model)
+
+
+def scored(found, model):
+    """What `measure` says, of faces that are found already.
+
+    Args:
+      found: iterable of what `test_pictures` yields, each with its list of `Detection` behind.
+      model: workdir or .keras file.
+
+    Returns:
+      As `measure`.
+    """
     from rankpose_tf.models.saving import load_model
 
     network, description = load_model(model)
     rows, missed, wrong = [], [], []
-    for name, image, pose, truth in test_pictures(data):
-        detections = detector(image)
+    for name, image, pose, truth, detections in found:
         if not detections:
             missed.append(name)
             continue
@@ -185,7 +198,7 @@ def measure(detector, data, model):
         size = description["input_size"]
         rows.append((pose, *(crop.crop_and_resize(image, square, size) for square in squares)))
     if not rows:
-        raise RankPoseError(f"data: no face was found in any picture of {str(data)!r}")
+        raise RankPoseError("data: no face was found in any picture")
     poses, *crops = (np.stack(column) for column in zip(*rows, strict=True))
     errors = [np.degrees(np.abs(network.predict(c, verbose=0) - poses)).mean(axis=0) for c in crops]
     return {

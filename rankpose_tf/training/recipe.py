@@ -63,12 +63,8 @@ class Recipe:
         DATA, 1.4, "Side of the square crop over the box's longer side.", low=0.1
     )
     filter_angles: bool = _option(DATA, True, "Leave out views with an angle over 99 degrees.")
-    seed: int = _option(
-        DATA, 0, "Of weights, data order and augmentation.", low=0, high=2**32 - 1
-    )
-    synthetic_identities: int = _option(
-        DATA, 600, "Heads to render where --data=synthetic.", low=2
-    )
+    seed: int = _option(DATA, 0, "Of weights, data order and augmentation.", low=0, high=2**32 - 1)
+    synthetic_identities: int = _option(DATA, 600, "Heads to render where --data=synthetic.", low=2)
 
     init: str = _option(
         METHOD,
@@ -133,9 +129,7 @@ class Recipe:
     learning_rate: float = _option(
         OPTIMISATION, 1e-3, "Adam's at the first step; one cosine decay to 0.", low=0.0
     )
-    pairs_per_identity: int = _option(
-        OPTIMISATION, 5, "Pairs of each identity an epoch.", low=1
-    )
+    pairs_per_identity: int = _option(OPTIMISATION, 5, "Pairs of each identity an epoch.", low=1)
     steps_per_epoch: int = _option(OPTIMISATION, 0, "Steps an epoch; 0 follows the data.", low=0)
     # BatchNormalization's moving statistics stay those of the weights as trained.
     ema_decay: float = _option(
@@ -183,9 +177,7 @@ class Recipe:
         AUGMENTATION, 0.1, "Largest change, share of the range.", low=0.0, high=1.0
     )
     contrast_probability: float = _share(0.0, "Contrast.")
-    contrast: float = _option(
-        AUGMENTATION, 0.3, "Largest change of the factor.", low=0.0, high=1.0
-    )
+    contrast: float = _option(AUGMENTATION, 0.3, "Largest change of the factor.", low=0.0, high=1.0)
     grey_probability: float = _share(0.0, "Take colour away.")
     erase_probability: float = _share(0.0, "Cover a rectangle.")
     erase_area: float = _option(

@@ -104,9 +104,7 @@ def test_geodesic_distance_is_the_angle_of_the_turn(turn):
 def test_mirrored_angles_are_the_mirrored_rotation(angles):
     flip = np.diag([-1.0, 1.0, 1.0])
     expected = flip @ pose.rotation_from_angles(angles) @ flip
-    np.testing.assert_allclose(
-        pose.rotation_from_angles(pose.mirror(angles)), expected, atol=1e-12
-    )
+    np.testing.assert_allclose(pose.rotation_from_angles(pose.mirror(angles)), expected, atol=1e-12)
 
 
 def test_real_views_differ_by_a_nod_and_then_a_turn_around_the_heads_own_axes(turned_pairs):

@@ -94,9 +94,11 @@ def test_a_whole_picture_may_be_erased():
 
 @pytest.mark.parametrize(
     ("probability", "area", "message"),
-    [(1.5, 0.3, "probability: expected a number from 0 to 1, received 1.5"),
-     (0.5, 0.0, "area: expected a number from 0.02 to 1, received 0.0"),
-     (0.5, 1.2, "area: expected")],
+    [
+        (1.5, 0.3, "probability: expected a number from 0 to 1, received 1.5"),
+        (0.5, 0.0, "area: expected a number from 0.02 to 1, received 0.0"),
+        (0.5, 1.2, "area: expected"),
+    ],
 )
 def test_a_wrong_argument_is_named(probability, area, message):
     with pytest.raises(RankPoseError, match=message):

@@ -115,9 +115,7 @@ def test_held_out_identities_never_train_and_are_all_validated_twice_a_view(prep
     rows = poses_of(prepared)
     owner = {pose: name for name, poses in rows.items() for pose in poses}
     trained = {owner[tuple(pair[0])] for b in stream(prepared, table, 10) for pair in b[2]}
-    validation = pairs.validation_pairs(
-        prepared, input_size=32, batch_size=5, threshold=threshold
-    )
+    validation = pairs.validation_pairs(prepared, input_size=32, batch_size=5, threshold=threshold)
     views = [tuple(pose) for _, pose in validation for pose in pose.numpy().reshape(-1, 3)]
     validated = {owner[pose] for pose in views}
     assert len(validated) == 4 and not validated & trained
@@ -155,7 +153,8 @@ def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_
         return records.View(name=view.name, image=view.image, pose=pose, box=view.box)
 
     first = records.Identity(
-        name=heads[0].name, group=heads[0].group,
+        name=heads[0].name,
+        group=heads[0].group,
         views=(heads[0].views[0], *map(turned, heads[0].views[1:])),
     )
     write_prepared(tmp_path, [[first, *heads[1:]]], records)

@@ -61,9 +61,7 @@ def test_error_by_angle_has_a_point_a_picture_and_none_outside_the_panel():
     for column, panel in enumerate(figure.axes):
         points = panel.get_lines()[0]
         np.testing.assert_array_equal(points.get_xdata(), true[:, column])
-        np.testing.assert_array_equal(
-            points.get_ydata(), np.abs(true - predicted)[:, column]
-        )
+        np.testing.assert_array_equal(points.get_ydata(), np.abs(true - predicted)[:, column])
         for data, (low, high) in (
             (points.get_xdata(), panel.get_xlim()),
             (points.get_ydata(), panel.get_ylim()),

@@ -124,9 +124,7 @@ def test_dataset_json_names_the_landmarks(tmp_path):
 
 def test_the_usual_landmarks_are_the_same_data_set_and_others_are_not(tmp_path):
     source = _source(tmp_path / "set", POINTS)
-    prints = [
-        plans.make(source, landmarks=name).fingerprint for name in ("", "pt3d_68", "pt2d")
-    ]
+    prints = [plans.make(source, landmarks=name).fingerprint for name in ("", "pt3d_68", "pt2d")]
     assert prints[0] == prints[1] != prints[2]
 
 

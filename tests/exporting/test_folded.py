@@ -31,9 +31,7 @@ def test_the_cpp_loader_gives_the_poses_of_keras(network, folder, batch):
     images = pictures(batch)
     with session_loader.Session(folder) as session:
         found = session.run("serving_default", {"image": images})
-    assert {name: value.shape for name, value in found.items()} == dict.fromkeys(
-        ANGLES, (batch,)
-    )
+    assert {name: value.shape for name, value in found.items()} == dict.fromkeys(ANGLES, (batch,))
     expected = degrees(network, images)
     for column, angle in enumerate(ANGLES):
         np.testing.assert_allclose(found[angle], expected[:, column], atol=1e-3)

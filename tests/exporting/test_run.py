@@ -142,8 +142,12 @@ def test_groups_leave_out_what_needs_calibration_data_and_say_so():
 
 def test_too_few_calibration_views_leave_nothing_behind(small_model, prepared, tmp_path):
     with pytest.raises(RankPoseError, match="at least 200.*received 96"):
-        export(small_model, tmp_path / "out", formats=["tflite_fp32", "tflite_int8"],
-               calibration_data=prepared)
+        export(
+            small_model,
+            tmp_path / "out",
+            formats=["tflite_fp32", "tflite_int8"],
+            calibration_data=prepared,
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -153,7 +157,11 @@ def test_unknown_formats_are_named():
     with pytest.raises(RankPoseError, match="at least one"):
         exporting.expand([])
     assert exporting.expand(["tflite_fp16", "tflite", "savedmodel"]) == [
-        "savedmodel", "tflite_fp32", "tflite_fp16", "tflite_int8_dynamic", "tflite_int8"
+        "savedmodel",
+        "tflite_fp32",
+        "tflite_fp16",
+        "tflite_int8_dynamic",
+        "tflite_int8",
     ]
 
 
@@ -254,16 +262,26 @@ def test_differences_are_those_of_the_answers():
 
 
 def test_bytes_are_rounded_not_cut():
-    np.testing.assert_array_equal(comparison.as_bytes(np.float32([-1, 0.4, 0.6, 254.7, 300])),
-                                  np.uint8([0, 0, 1, 255, 255]))
+    np.testing.assert_array_equal(
+        comparison.as_bytes(np.float32([-1, 0.4, 0.6, 254.7, 300])), np.uint8([0, 0, 1, 255, 255])
+    )
 
 
 @pytest.mark.end_to_end
 def test_the_command_line_writes_a_servable_and_prints_the_table(small_model, tmp_path):
     run = subprocess.run(
-        [sys.executable, "-m", "rankpose_tf.export", f"--model={small_model}",
-         f"--out={tmp_path / 'out'}", "--formats=savedmodel", "--nolatency"],
-        capture_output=True, text=True, cwd=ROOT,
+        [
+            sys.executable,
+            "-m",
+            "rankpose_tf.export",
+            f"--model={small_model}",
+            f"--out={tmp_path / 'out'}",
+            "--formats=savedmodel",
+            "--nolatency",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
     )
     assert run.returncode == 0, run.stderr
     assert "savedmodel/rankpose/1" in run.stdout

@@ -256,7 +256,8 @@ def test_a_flex_operator_is_found_and_refused():
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([arccos.get_concrete_function()])
     converter.target_spec.supported_ops = [
-        tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
     ]
     try:
         content = converter.convert()
@@ -280,8 +281,15 @@ def test_each_transform_converts_and_keeps_its_range(tmp_path, heads, transform,
     description = {"input_size": 8, "crop_scale": 1.4}
     corners = np.zeros((7, 8, 8, 3), np.uint8)
     for index, colour in enumerate(
-        [(255, 127, 128), (127, 0, 128), (128, 128, 255), (0, 0, 0), (255, 255, 255),
-         (9, 200, 77), (190, 60, 100)]
+        [
+            (255, 127, 128),
+            (127, 0, 128),
+            (128, 128, 255),
+            (0, 0, 0),
+            (255, 255, 255),
+            (9, 200, 77),
+            (190, 60, 100),
+        ]
     ):
         corners[index] = colour
     path = tmp_path / "head.tflite"

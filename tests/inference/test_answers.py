@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inference import answers, detection
+from rankpose_tf.inference import answers, detection, mtcnn
 
 POINTS = {
     "left_eye": (40, 50),
@@ -24,7 +24,7 @@ def read(found):
 
 def test_mtcnns_faces_get_its_rule():
     (face,) = read([{"box": XYWH, "confidence": 0.9, "keypoints": POINTS}])
-    points = np.array([POINTS[name] for name in detection.MTCNN_POINTS])
+    points = np.array([POINTS[name] for name in mtcnn.POINTS])
     expected = detection.landmark_box(BOX, points, detection.MTCNN_RULE)
     np.testing.assert_allclose(face.box, expected)
     assert (face.score, face.turn) == (0.9, 0.0)

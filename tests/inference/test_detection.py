@@ -12,6 +12,8 @@ from PIL import Image
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import detection as detect
+from rankpose_tf.inference import landmark_rule
+from rankpose_tf.inference import mtcnn as mtcnn_module
 from rankpose_tf.prediction import tracking
 
 _PLAIN = detect.Rule(((0.0, 0.0, 1.0),))
@@ -34,27 +36,6 @@ def mtcnn():
 @pytest.fixture(params=["blazeface", "mtcnn"])
 def detector(request):
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture(scope="session")
-def photos(shared_data):
-    """Eight test photos, RGB, with the squares around their landmark boxes."""
-    from rankpose_tf.preparation import aflw2000, sources, views
-    from rankpose_tf.studies.detector_rule import decoded
-
-    source = sources.open_source(shared_data / "aflw2000_dev.zip")
-    identities = aflw2000.list_identities(source, source.stamps(), "pt3d_68").identities
-    found = []
-    for identity in identities:
-        try:
-            view = aflw2000.read_view(source, identity.views[0])
-        except views.SkippedView:
-            continue
-        found.append((decoded(view.image), view.box))
-        if len(found) == 8:
-            break
-    source.close()
-    return found
 
 
 def returning(*faces):
@@ -100,7 +81,10 @@ def test_rule_stays_near_the_box_when_the_points_are_nonsense(shift, factor, kep
 
 @pytest.mark.parametrize(
     "rule, mirrored",
-    [(detect.BLAZEFACE_RULE, (1, 0, 2, 3, 5, 4)), (detect.MTCNN_RULE, (1, 0, 2, 4, 3))],
+    [
+        (landmark_rule.BLAZEFACE_RULE, (1, 0, 2, 3, 5, 4)),
+        (landmark_rule.MTCNN_RULE, (1, 0, 2, 4, 3)),
+    ],
 )
 def test_fitted_rules_favour_no_side(rule, mirrored):
     width, box = 200.0, np.array([40.0, 50.0, 140.0, 170.0])
@@ -176,14 +160,14 @@ def test_mtcnn_gets_rgb_and_its_boxes_and_points_are_read_in_order(monkeypatch):
     class Fake:
         def detect_faces(self, image, **options):
             seen.append((image, options))
-            names = detect.MTCNN_POINTS
+            names = mtcnn_module.POINTS
             keypoints = {name: [number, 2 * number] for number, name in enumerate(names)}
             return [{"box": [1, 2, 30, 40], "keypoints": keypoints, "confidence": 0.75}]
 
     monkeypatch.setitem(sys.modules, "mtcnn", types.SimpleNamespace(MTCNN=Fake))
     image = np.zeros((60, 70, 3), np.uint8)
     image[..., 0] = 200
-    boxes, points, scores = detect.mtcnn_backend()(image)
+    boxes, points, scores = mtcnn_module.backend()(image)
     np.testing.assert_array_equal(seen[0][0], image)
     assert seen[0][1]["box_format"] == "xyxy"
     np.testing.assert_array_equal(boxes, [[1, 2, 30, 40]])
@@ -197,11 +181,11 @@ def test_mtcnn_sees_the_picture_shrunk_for_larger_faces_and_the_boxes_grow_back(
     class Fake:
         def detect_faces(self, image, **options):
             seen.append(image.shape)
-            keypoints = {name: [10, 20] for name in detect.MTCNN_POINTS}
+            keypoints = {name: [10, 20] for name in mtcnn_module.POINTS}
             return [{"box": [1, 2, 30, 40], "keypoints": keypoints, "confidence": 0.75}]
 
     monkeypatch.setitem(sys.modules, "mtcnn", types.SimpleNamespace(MTCNN=Fake))
-    boxes, points, _ = detect.mtcnn_backend(min_face_size=2 * 20)(grey(120, 200))
+    boxes, points, _ = mtcnn_module.backend(min_face_size=2 * 20)(grey(120, 200))
     assert seen == [(120 // 2, 200 // 2, 3)]
     np.testing.assert_array_equal(boxes, 2 * np.array([[1, 2, 30, 40]]))
     np.testing.assert_array_equal(points[0], 2 * np.array([[10, 20]] * 5))
@@ -212,7 +196,7 @@ def test_mtcnn_sees_the_picture_shrunk_for_larger_faces_and_the_boxes_grow_back(
 )
 def test_mtcnn_refuses_what_would_break_its_pyramid(argument, value):
     with pytest.raises(RankPoseError, match=f"{argument}: expected .* received {value}"):
-        detect.mtcnn_backend(**{argument: value})
+        mtcnn_module.backend(**{argument: value})
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_of_a_face_seen_upside_down_the_surer_look_counts():
     assert upright.distance(face.turn - 180) < 4
 
 
+@pytest.mark.parametrize("score, count", [(0.6, 0), (0.7, 1)])
+def test_what_only_a_turned_picture_shows_needs_both_looks(score, count):
+    image, _ = picture(90)
+    faces = rolled.find(backend(lambda angle: score if abs(angle) < 50 else 0.0), image)
+    assert len(faces) == count
+
+
 def test_a_sure_upright_face_costs_one_look():
     calls = []
     rolled.find(backend(upright_only, calls), picture(10)[0])

@@ -40,9 +40,7 @@ def test_resnet50_tower_normalises_as_imagenet_weights_want():
     images = pictures(1, 64)
     caffe = keras.applications.resnet50.preprocess_input(images.copy())
     features = tower.get_layer("resnet50")(caffe)
-    np.testing.assert_allclose(
-        tower(images), tower.get_layer("pose")(features), atol=1e-5
-    )
+    np.testing.assert_allclose(tower(images), tower.get_layer("pose")(features), atol=1e-5)
     assert tower.get_layer("pose").kernel.shape == (2048, 3)
 
 
@@ -57,9 +55,7 @@ def test_single_image_model_is_the_siamese_models_own_tower(tower):
     siamese = towers.build_siamese(tower, 32)
     single = towers.single_image_model(siamese)
     assert single is tower
-    assert all(
-        a is b for a, b in zip(single.weights, siamese.weights, strict=True)
-    )
+    assert all(a is b for a, b in zip(single.weights, siamese.weights, strict=True))
 
 
 def test_each_view_updates_the_moving_statistics_once_a_step():

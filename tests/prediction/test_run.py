@@ -100,9 +100,7 @@ def test_every_face_of_every_picture_has_its_row(folder, tmp_path):
     reasons = {row.reason for row in kept if row.angles is None and "5x" not in row.path}
     assert reasons == {"no face found"}
     assert "damaged" in next(row.reason for row in kept if "5x" in row.path)
-    assert vars(summary) == {
-        "pictures": 9, "frames": 0, "faces": 9, "without_face": 3, "failed": 1
-    }
+    assert vars(summary) == {"pictures": 9, "frames": 0, "faces": 9, "without_face": 3, "failed": 1}
 
 
 def test_crops_are_predicted_whole_and_without_a_detector(tmp_path):
@@ -288,8 +286,12 @@ def test_a_detector_that_is_not_installed_is_told_before_a_file_is_begun(
     out = tmp_path / "poses.csv"
     with pytest.raises(RankPoseError, match="not installed"):
         prediction.run(
-            inputs.expand([str(folder)]), KnownEstimator(), out=out, draw="axes",
-            draw_dir=tmp_path / "drawn", progress=False,
+            inputs.expand([str(folder)]),
+            KnownEstimator(),
+            out=out,
+            draw="axes",
+            draw_dir=tmp_path / "drawn",
+            progress=False,
         )
     assert not out.exists() and not (tmp_path / "drawn").exists()
 

@@ -104,9 +104,7 @@ def test_noise_around_90_degrees_of_yaw_is_smoothed_like_any_other():
     times = np.arange(300) / RATE
     about = np.random.default_rng(4).normal(0.0, 2.0, (len(times), 3))
     sideways = rotation_from_angles(np.radians([90.0, 0.0, 0.0]))
-    measured = np.degrees(
-        angles_from_rotation(sideways @ rotation_from_angles(np.radians(about)))
-    )
+    measured = np.degrees(angles_from_rotation(sideways @ rotation_from_angles(np.radians(about))))
     assert np.abs(np.diff(measured[:, 1])).max() > 100.0
     found = smoothed(measured, times)
     assert change(found) <= 0.3 * change(measured)

@@ -11,7 +11,10 @@ FLAGS = pathlib.Path(__file__).resolve().parents[2] / "flags"
 RECIPE = FLAGS / "ablation_small.cfg"
 STUDY = FLAGS / "study.cfg"
 DEFAULTS = {
-    "beta": 0.5, "transform": "arccos", "loss_unit": "radians", "pairs": "identity",
+    "beta": 0.5,
+    "transform": "arccos",
+    "loss_unit": "radians",
+    "pairs": "identity",
     "training_identities": 0,
 }
 # What each cell is, beside the defaults of rankpose_tf.train.

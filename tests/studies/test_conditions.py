@@ -39,9 +39,7 @@ def test_blur_and_small_crops_keep_the_mean_and_lose_the_grain():
         assert after.std() < before.std() / 3
         np.testing.assert_allclose(after.mean(axis=(1, 2)), before.mean(axis=(1, 2)), rtol=0.05)
     grey = np.full((1, 50, 50, 3), 77, np.float32)
-    np.testing.assert_allclose(
-        conditions.small(conditions.blurred(grey, 0.03), 16), 77, atol=1e-3
-    )
+    np.testing.assert_allclose(conditions.small(conditions.blurred(grey, 0.03), 16), 77, atol=1e-3)
 
 
 def test_the_first_row_is_that_of_the_evaluation_and_all_are_in_the_table(

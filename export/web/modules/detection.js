@@ -20,6 +20,8 @@ const TURNED_HANDICAP = 0.06;
 // and that it sees about as surely as the picture as it is shows them.
 const TURNED_LIMIT = 60;
 const TURNED_LAG = 0.05;
+// What only a turned picture shows needs this much of the scores of both looks together.
+const LEAST_TURNED = 1.3;
 // Degrees by which a face may have turned from one frame of a video to the next.
 const FRAME_TURN = 30;
 const SAME_FACE_OVERLAP = 0.3;
@@ -69,8 +71,9 @@ async function surest(run, picture, candidates) {
   const ranked = [];
   for (const { face, handicap } of candidates) {
     const again = await lookAgain(run, picture, face, uprightAngle(face.points));
-    const rank = (face.score + (again?.score ?? 0)) / 2 - handicap;
-    ranked.push({ ...face, again, rank });
+    const both = face.score + (again?.score ?? 0);
+    if (handicap > 0 && both < LEAST_TURNED) continue;
+    ranked.push({ ...face, again, rank: both / 2 - handicap });
   }
   ranked.sort((a, b) => b.rank - a.rank);
   const kept = [];
