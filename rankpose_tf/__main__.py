@@ -8,6 +8,7 @@ import rankpose_tf
 
 COMMANDS = {
     "predict": "head poses in pictures, folders, videos or from a camera",
+    "score": "the same for very many pictures, on many machines, with Apache Beam",
     "prepare": "face data into shards for training and tests",
     "train": "trains a model; by default the paper's recipe",
     "train_error": "teaches a model to say how far its poses may be off",

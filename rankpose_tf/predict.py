@@ -20,30 +20,17 @@ import sys
 
 from absl import flags
 
-import rankpose_tf
-from rankpose_tf.core import command, pictures
+from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import drawings, inputs, lines, sheet
+from rankpose_tf.prediction import drawings, inputs, lines, options, sheet
 from rankpose_tf.prediction import run as prediction
 
 _INPUT = flags.DEFINE_multi_string(
     "input", [], "The same as what is named without a flag; may be given several times."
 )
-_MODEL = flags.DEFINE_string(
-    "model",
-    "",
-    "Workdir of rankpose train, .keras or .tflite file, SavedModel folder, or wide or compact, "
-    "models of the package; wide if not given.",
-)
 _OUT = flags.DEFINE_string("out", "", "New file for the poses, .csv or .jsonl.")
 _RESUME = flags.DEFINE_bool("resume", False, "Go on in --out where an earlier run stopped.")
-_CROPS = flags.DEFINE_bool("crops", False, "Each picture is a face crop: look for no faces.")
-_DETECTOR = flags.DEFINE_enum(
-    "detector",
-    None,
-    ["multiscale", "blazeface", "mtcnn"],
-    "What finds the faces; multiscale if not given, blazeface finds large ones and is faster.",
-)
+_LOOK = options.define_flags()
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
 _DRAW = command.define_enum_or_bare(
     *("draw", "none", list(drawings.DRAWINGS), drawings.USUAL),
@@ -58,25 +45,18 @@ _CONTACT_SHEET = flags.DEFINE_string(
     f"New .png or .jpg file that shows the first {sheet.TILES} faces of pictures at a glance.",
 )
 _PREVIEW = flags.DEFINE_bool("preview", False, "Show videos and cameras in a window; q ends it.")
-_MAX_PIXELS = flags.DEFINE_integer(
-    "max_pixels", pictures.MAX_PIXELS, "Nothing larger is decoded.", lower_bound=1
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", prediction.BATCH_SIZE, "Faces at once.", lower_bound=1
-)
 _GROUPS = {
     "results": (_OUT, _RESUME),
     "drawings": (_DRAW, _DRAW_DIR, _CONTACT_SHEET, _PREVIEW),
-    "model and faces": (_MODEL, _CROPS, _DETECTOR, _SMOOTHING),
+    "model and faces": (*_LOOK.values(), _SMOOTHING),
 }
 
 
 def main(argv):
     sources = inputs.expand([*argv[1:], *_INPUT.value])
-    if _CROPS.value and _DETECTOR.value:
-        raise RankPoseError("detector: finds no faces in crops; pass --crops or --detector")
+    look = options.asked(_LOOK)
     printed = None if _OUT.value or _PREVIEW.value else lines.Lines(sources)
-    options = {
+    how = {
         "out": _OUT.value or None,
         "draw": _DRAW.value,
         "draw_dir": _draw_dir(),
@@ -86,33 +66,33 @@ def main(argv):
         "each": printed and (lambda rows: _print(printed.of(rows))),
     }
     # A model takes a while to load; a wrong flag is told before.
-    prediction.check(**options)
-    summary = _run(sources, options)
+    prediction.check(**how)
+    summary = _run(sources, look, how)
     if not printed or len(sources) > 1:
         print(summary)
-    for made in (options["out"], options["contact_sheet"], options["draw_dir"]):
+    for made in (how["out"], how["contact_sheet"], how["draw_dir"]):
         if made:
             print(made)
     if summary.failed:
         sys.exit(1)
 
 
-def _run(sources, options):
+def _run(sources, look, how):
     try:
         return prediction.run(
             sources,
-            rankpose_tf.load(_MODEL.value or None),
-            **options,
-            crops=_CROPS.value,
-            detector=_detector(),
+            look.load(),
+            **how,
+            crops=look.crops,
+            detector=look.make_detector(),
             smoothing=_SMOOTHING.value,
-            max_pixels=_MAX_PIXELS.value,
-            batch_size=_BATCH_SIZE.value,
+            max_pixels=look.max_pixels,
+            batch_size=look.batch_size,
             # A bar among lines on one terminal is in their way.
-            progress=False if options["each"] and sys.stdout.isatty() else None,
+            progress=False if how["each"] and sys.stdout.isatty() else None,
         )
     except KeyboardInterrupt:
-        goes_on = "; the same command with --resume goes on from here" if options["out"] else ""
+        goes_on = "; the same command with --resume goes on from here" if how["out"] else ""
         sys.stderr.write(f"stopped{goes_on}\n")
         sys.exit(130)
 
@@ -134,12 +114,6 @@ def _draw_dir():
         number += 1
         name = f"drawn-{number}"
     return name
-
-
-def _detector():
-    from rankpose_tf.inference import detection
-
-    return getattr(detection, _DETECTOR.value)() if _DETECTOR.value else None
 
 
 if __name__ == "__main__":

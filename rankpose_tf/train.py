@@ -98,6 +98,9 @@ def main(argv):
         render=lambda folder: _render(asked, folder),
         checkpoint_steps=_CHECKPOINT_STEPS.value,
     )
+    if result is None:
+        print("this worker is done; the first one has written the run")
+        return
     print(f"{_figures(result)}\n{workdir / 'best.keras'}")
 
 

@@ -20,6 +20,8 @@ from rankpose_tf.core.errors import RankPoseError
 
 # Libraries that log through Python.
 _LOGGERS = ("tensorflow", "tf2onnx", "openvino", "jax", "h5py")
+# One that logs through the logger of all.
+_AT_THE_ROOT = "apache_beam"
 
 
 @contextlib.contextmanager
@@ -87,13 +89,22 @@ def _python_quiet():
     handler = logging.get_absl_handler()
     formatter = handler.python_handler.formatter
     handler.setFormatter(_OneLine())
+    handler.addFilter(_is_told)
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
         try:
             yield
         finally:
+            handler.removeFilter(_is_told)
             handler.setFormatter(formatter)
+
+
+def _is_told(record):
+    """Whether a record is for the user: all but what `_AT_THE_ROOT` says below an error."""
+    return (
+        record.levelno >= python_logging.ERROR or f"{_AT_THE_ROOT}{os.sep}" not in record.pathname
+    )
 
 
 class _OneLine(python_logging.Formatter):

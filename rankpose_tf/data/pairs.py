@@ -165,6 +165,7 @@ def training_pairs(
     first_view_probability=0.0,
     crop_scale=1.4,
     augmentation=None,
+    worker=(0, 1),
 ):
     """Endless batches of augmented pairs, from any step on.
 
@@ -188,11 +189,15 @@ def training_pairs(
         see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
       augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none at all.
+      worker: index of this worker and how many there are. Each reads its own shards, or its own
+        part of `chosen`; `round_length` is of them (`of_worker`), `batch_size` and `start_step` of
+        its batches.
 
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose).
     """
-    source = tf.constant(records.list_shards(directory) if chosen is None else chosen)
+    everything = records.list_shards(directory) if chosen is None else chosen
+    source = tf.constant(of_worker(everything, worker))
     keep = _identity_filter(threshold, False, filter_angles, minimum_views)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
@@ -230,9 +235,17 @@ def training_pairs(
 
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
-    positions = tf.data.Dataset.counter(start_step * batch_size)
+    # No two workers' pairs have the same seed.
+    index, workers = worker
+    positions = tf.data.Dataset.counter(start_step * batch_size * workers + index, workers)
     drawn = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(drawn.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
+
+
+def of_worker(everything, worker):
+    """The part of a list that one of several workers reads: every so many."""
+    index, workers = worker
+    return everything[index::workers]
 
 
 def _shuffle(values, seed):

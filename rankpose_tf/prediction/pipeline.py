@@ -49,10 +49,16 @@ def weight(item):
     return sum(image.nbytes for image in images)
 
 
-def read_picture(path, max_pixels):
-    """The item of a picture file; with the reason if it can't be read."""
+def read_picture(path, max_pixels, content=None):
+    """The item of a picture file; with the reason if it can't be read.
+
+    Args:
+      path: what the results call it.
+      max_pixels: nothing larger is decoded.
+      content: of the file, bytes; None reads it from the path.
+    """
     try:
-        return Item(path, image=pictures.read(path, max_pixels))
+        return Item(path, image=pictures.read(path if content is None else content, max_pixels))
     except pictures.PictureError as error:
         return Item(path, reason=error.reason)
 

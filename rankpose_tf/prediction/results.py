@@ -231,8 +231,20 @@ def _csv_line(cells):
 
 
 def _csv_row(row, errors):
+    return _csv_line(cells(row, errors).values())
+
+
+def cells(row, errors=False):
+    """What a table holds of a row: dict of column -> value, rounded, None where it is unknown.
+
+    Args:
+      row: `Row`.
+      errors: with the columns of the expected errors.
+    """
     path, frame, time, face, box, *others = _record(row, errors).values()
-    return _csv_line([path, frame, time, face, *(box or [None] * 4), *others])
+    columns = COLUMNS_WITH_ERRORS if errors else COLUMNS
+    values = [path, frame, time, face, *(box or [None] * 4), *others]
+    return dict(zip(columns, values, strict=True))
 
 
 def _json_row(row, errors):

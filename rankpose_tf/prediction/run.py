@@ -263,22 +263,33 @@ class _Run:
 
     def _keep(self, item, angles, numbers):
         """Writes the rows of an item, together, and counts it."""
-        place = (item.path, item.frame, item.time)
-        rows = [
-            _row(place, number, face.box, face.score, pose)
-            for number, face, pose in zip(numbers, item.faces, angles, strict=True)
-        ]
-        if item.errors is not None:
-            pairs = zip(rows, item.errors.tolist(), strict=True)
-            rows = [row._replace(errors=tuple(errors)) for row, errors in pairs]
-        self.summary.faces += len(rows)
-        self.summary.without_face += not rows and item.reason is None
+        rows = rows_of(item, angles, numbers)
+        self.summary.faces += len(item.faces)
+        self.summary.without_face += not item.faces and item.reason is None
         self.summary.failed += item.reason is not None
-        rows = rows or [results.Row(*place, reason=item.reason or NO_FACE)]
         if self._result_file:
             self._result_file.write(rows)
         if self._each:
             self._each(rows)
+
+
+def rows_of(item, angles, numbers):
+    """The rows of an item: one a face, or one that says why there is none.
+
+    Args:
+      item: `pipeline.Item`, predicted.
+      angles: (faces, 3) degrees; yaw, pitch, roll.
+      numbers: of the faces.
+    """
+    place = (item.path, item.frame, item.time)
+    rows = [
+        _row(place, number, face.box, face.score, pose)
+        for number, face, pose in zip(numbers, item.faces, angles, strict=True)
+    ]
+    if item.errors is not None:
+        pairs = zip(rows, item.errors.tolist(), strict=True)
+        rows = [row._replace(errors=tuple(errors)) for row, errors in pairs]
+    return rows or [results.Row(*place, reason=item.reason or NO_FACE)]
 
 
 def _row(place, number, box, score, angles):

@@ -24,6 +24,11 @@ from rankpose_tf.training import begun_epoch
 MONITORED = "val_mae"
 
 
+def steps_of(siamese):
+    """Steps that a model was trained for, on whatever devices."""
+    return int(siamese.optimizer.iterations.numpy())
+
+
 def averages_weights(siamese):
     """Whether the model's optimizer keeps a running average of the weights."""
     # A loss scale for float16 is an optimizer around the optimizer.
@@ -113,14 +118,14 @@ class History(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.earlier = self.begun.seconds if self.begun.is_of(self.model) else 0.0
         self.began = time.monotonic()
-        self.first_step = int(self.model.optimizer.iterations)
+        self.first_step = steps_of(self.model)
 
     def on_test_begin(self, logs=None):
         self.trained = time.monotonic()
 
     def on_epoch_end(self, epoch, logs=None):
         now = time.monotonic()
-        step = int(self.model.optimizer.iterations)
+        step = steps_of(self.model)
         # Validation is not counted in the rate, but it is in the time.
         training_seconds = getattr(self, "trained", now) - self.began
         images = (step - self.first_step) * self.images_per_step

@@ -7,6 +7,7 @@ from it, so a run that was killed goes on exactly where its last checkpoint stan
 import dataclasses
 import functools
 import math
+import pathlib
 import statistics
 import sys
 import time
@@ -20,7 +21,14 @@ from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import records, shards
 from rankpose_tf.models import towers
-from rankpose_tf.training import begun_epoch, building, callbacks, held_out, starting
+from rankpose_tf.training import (
+    begun_epoch,
+    building,
+    callbacks,
+    distribution,
+    held_out,
+    starting,
+)
 from rankpose_tf.training.recipe import MIXED_PRECISION, SYNTHETIC
 from rankpose_tf.training.stages import split, stages
 from rankpose_tf.training.workdir import claimed, resume
@@ -38,34 +46,40 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
       checkpoint_steps: write last.keras every so many steps too; 0 at the end of epochs only.
 
     Returns:
-      The content of result.json.
+      The content of result.json; None of a worker that is not the chief, which writes nothing.
 
     Raises:
       RankPoseError: for data that can't be trained with, a workdir of another run, or a loss that
         is not finite.
     """
+    devices = distribution.Devices(recipe.strategy)
     contents = {}
     if recipe.data != SYNTHETIC:
         contents["data"] = records.fingerprint(recipe.data)
     if recipe.init:
         starting.check(recipe)
         contents["init"] = starting.checksum(recipe.init)
-    with claimed(workdir, recipe, contents) as folder:
+    if not devices.is_chief:
+        with distribution.lost_workers_told(devices):
+            return _train(recipe, pathlib.Path(workdir), recipe.data, 0, devices)
+    with claimed(workdir, recipe, contents) as folder, distribution.lost_workers_told(devices):
         data = recipe.data
         if data == SYNTHETIC:
             data = folder / SYNTHETIC
             render(data)
-        return _train(recipe, folder, data, checkpoint_steps)
+        return _train(recipe, folder, data, checkpoint_steps, devices)
 
 
-def _train(recipe, workdir, data, checkpoint_steps):
+def _train(recipe, workdir, data, checkpoint_steps, devices):
     """`train` in a folder of its own, on prepared shards."""
+    devices.check(recipe, len(records.list_shards(data)))
     training_set = records.read_description(data)["protocol_set"]
     parts = split(recipe, data)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy(MIXED_PRECISION[recipe.mixed_precision])
-    siamese = resume(workdir) or building.new_model(recipe, parts.epoch_steps)
-    step = int(siamese.optimizer.iterations)
+    siamese = _model(recipe, workdir, parts.epoch_steps, devices)
+    step = callbacks.steps_of(siamese)
+    devices.agree(step)
     logging.info(
         "%d identities, %d steps an epoch, at step %d", parts.identities, parts.epoch_steps, step
     )
@@ -79,8 +93,14 @@ def _train(recipe, workdir, data, checkpoint_steps):
         callbacks.SaveBest(workdir, about, history.rows, last_stage),
         callbacks.SaveLast(workdir, checkpoint_steps, begun),
     ]
+    run = stages(recipe, data, parts, devices.replicas, (devices.worker, devices.workers))
+    hooks = _hooks(recipe, workdir, run[0].stream, savers, devices)
     with shards.told(data):
-        siamese = _fit_stages(recipe, workdir, siamese, data, parts, savers)
+        siamese = _fit_stages(recipe, workdir, siamese, run, parts.epoch_steps, hooks, devices)
+    if not devices.is_chief:
+        # The chief misses a worker that is gone, until it has written its last file.
+        devices.wait()
+        return None
     compared = callbacks.of_last_stage(history.rows, last_stage)
     result = {
         "rankpose_tf": rankpose_tf.__version__,
@@ -93,6 +113,7 @@ def _train(recipe, workdir, data, checkpoint_steps):
     if parts.held_out:
         _add_held_out(result, recipe, workdir, data, parts)
     files.write_json(workdir / "result.json", result)
+    devices.wait()
     return result
 
 
@@ -111,45 +132,55 @@ def _add_held_out(result, recipe, workdir, data, parts):
     result["held_out"] = errors(workdir)
 
 
-def _fit_stages(recipe, workdir, siamese, data, parts, savers):
-    """Fits what is left of every stage; returns the model, as `_fit` does."""
-    run = stages(recipe, data, parts)
-    hooks = _hooks(recipe, workdir, run[0].stream, savers)
-    for stage in run:
-        if int(siamese.optimizer.iterations) >= stage.until * parts.epoch_steps:
-            continue
-        if stage.photos:
-            building.compile_model(siamese, siamese.optimizer, recipe, ranking=False)
-        siamese = _fit(workdir, siamese, stage, parts.epoch_steps, recipe.epochs, hooks)
+def _model(recipe, workdir, epoch_steps, devices):
+    """The model to go on with, or a new one."""
+    with devices.scope():
+        siamese = resume(workdir) or building.new_model(recipe, epoch_steps)
+    devices.adapt(siamese, recipe)
     return siamese
 
 
-def _hooks(recipe, workdir, stream, savers):
+def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
+    """Fits what is left of every stage; returns the model, as `_fit` does."""
+    for stage in run:
+        if callbacks.steps_of(siamese) >= stage.until * epoch_steps:
+            continue
+        if stage.photos:
+            with devices.scope():
+                building.compile_model(siamese, siamese.optimizer, recipe, ranking=False)
+            devices.adapt(siamese, recipe)
+        siamese = _fit(recipe, workdir, siamese, stage, epoch_steps, hooks, devices)
+    return siamese
+
+
+def _hooks(recipe, workdir, stream, savers, devices):
     """Callbacks in their order: no loss that is not finite may reach a saver."""
-    hooks = [
-        keras.callbacks.TerminateOnNaN(raise_error=True),
-        *savers,
-        keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
-        callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
-    ]
+    hooks = [keras.callbacks.TerminateOnNaN(raise_error=True)]
+    if devices.is_chief:
+        hooks += [
+            *savers,
+            keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
+            callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
+        ]
+    hooks.append(distribution.Wait(devices))
     return [*hooks, keras.callbacks.SwapEMAWeights()] if recipe.ema_decay else hooks
 
 
-def _fit(workdir, siamese, stage, epoch_steps, epochs, hooks):
+def _fit(recipe, workdir, siamese, stage, epoch_steps, hooks, devices):
     """Fits up to a stage's last epoch: what is left of a begun one, then the whole ones.
 
     Returns:
       The model, which is another one where averaged weights were put aside.
     """
-    verbose = 1 if sys.stdout.isatty() else 2
-    validation = stage.validation()
-    step = int(siamese.optimizer.iterations)
+    verbose = (1 if sys.stdout.isatty() else 2) if devices.is_chief else 0
+    validation = devices.validation(stage.validation())
+    step = callbacks.steps_of(siamese)
     while step < stage.until * epoch_steps:
         epoch, done = divmod(step, epoch_steps)
         last = epoch + 1 if done else stage.until
         try:
             siamese.fit(
-                stage.stream(start_step=step),
+                devices.training(stage.stream, step),
                 initial_epoch=epoch,
                 epochs=last,
                 steps_per_epoch=epoch_steps - done,
@@ -163,14 +194,14 @@ def _fit(workdir, siamese, stage, epoch_steps, epochs, hooks):
                 raise
             raise RankPoseError(
                 "learning_rate or data: the loss was no longer finite at step "
-                f"{int(siamese.optimizer.iterations)}; last.keras and best.keras are those from "
+                f"{callbacks.steps_of(siamese)}; last.keras and best.keras are those from "
                 "before it. Lower --learning_rate, or look at the data, and start in another "
                 "--workdir"
             ) from error
         step = last * epoch_steps
-        if callbacks.averages_weights(siamese) and last < epochs:
+        if callbacks.averages_weights(siamese) and last < recipe.epochs:
             # Keras ends a fit with the averages as weights; the others are in the checkpoint.
-            siamese = resume(workdir)
+            siamese = _model(recipe, workdir, epoch_steps, devices)
     return siamese
 
 

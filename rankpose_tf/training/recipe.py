@@ -18,6 +18,9 @@ OPTIMISATION = "Optimisation"
 AUGMENTATION = "Augmentation, of training alone"
 
 SYNTHETIC = "synthetic"
+STRATEGIES = ("none", "mirrored", "multiworker")
+# Options that may differ between the sessions of one run.
+OF_A_SESSION = ("strategy",)
 # Options that name a place on the disk, or a word in its stead.
 PATHS = ("data", "init", "tower_weights")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / math.pi}
@@ -65,6 +68,13 @@ class Recipe:
     filter_angles: bool = _option(DATA, True, "Leave out views with an angle over 99 degrees.")
     seed: int = _option(DATA, 0, "Of weights, data order and augmentation.", low=0, high=2**32 - 1)
     synthetic_identities: int = _option(DATA, 600, "Heads to render where --data=synthetic.", low=2)
+    strategy: str = _option(
+        DATA,
+        "none",
+        "Devices: one, all GPUs of this machine, or those of the machines in TF_CONFIG "
+        "(docs/multi_machine.md).",
+        choices=STRATEGIES,
+    )
 
     init: str = _option(
         METHOD,
@@ -216,6 +226,11 @@ def _check_together(recipe):
             f"tower_weights: the compact tower starts from none, received "
             f"{recipe.tower_weights!r}; pass --tower_weights=none"
         )
+    if recipe.strategy == "multiworker" and recipe.data == SYNTHETIC:
+        raise RankPoseError(
+            "data: several workers train on shards that all of them see, received 'synthetic'; "
+            "run rankpose prepare --source=synthetic first"
+        )
     if recipe.init and recipe.tower_weights != "auto":
         raise RankPoseError(
             f"tower_weights: expected auto with --init={recipe.init}, whose weights the tower "
@@ -321,6 +336,10 @@ def _from_text(field, text):
 
 
 def differences(begun, asked):
-    """Dict of option -> (value in the one recipe, value in the other), where they differ."""
+    """Dict of option -> (value in the one recipe, value in the other), where they differ.
+
+    Those of `OF_A_SESSION` are left out.
+    """
     pairs = ((name, (getattr(begun, name), value)) for name, value in vars(asked).items())
-    return {name: both for name, both in pairs if both[0] != both[1]}
+    differing = {name: both for name, both in pairs if both[0] != both[1]}
+    return {name: both for name, both in differing.items() if name not in OF_A_SESSION}

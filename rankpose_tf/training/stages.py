@@ -99,13 +99,39 @@ def _refuse_to_train_on_none(data, table):
     )
 
 
-def stages(recipe, data, parts):
+def _round_length(recipe, data, parts, worker):
+    """How many identities a worker trains on.
+
+    Raises:
+      RankPoseError: if its shards hold none.
+    """
+    index, workers = worker
+    if workers == 1:
+        return parts.identities
+    if parts.chosen is not None:
+        count = len(pair_streams.of_worker(parts.chosen, worker))
+    else:
+        table = records.read_identity_table(data)
+        own = [row for row in table if row["shard"] % workers == index]
+        rules = parts.threshold, recipe.filter_angles, parts.minimum_views
+        count = pair_streams.count_training_identities(own, *rules) if own else 0
+    if not count:
+        raise RankPoseError(
+            f"strategy: nothing is left for worker {index} of {workers} to train on; take fewer "
+            "workers, or prepare the data into fewer shards"
+        )
+    return count
+
+
+def stages(recipe, data, parts, replicas=1, worker=(0, 1)):
     """The stages of a run: on pairs, then on photos.
 
     Args:
       recipe: `recipe.Recipe`.
       data: prepared shards.
       parts: `Split` of them.
+      replicas: devices that share a step; training pairs come in batches of one of them.
+      worker: index of this process and how many there are.
 
     Returns:
       List of two `Stage`; one that ends where it begins has no epochs.
@@ -122,10 +148,11 @@ def stages(recipe, data, parts):
         pair_streams.training_pairs,
         data,
         seed=recipe.seed,
-        round_length=parts.identities,
+        round_length=_round_length(recipe, data, parts, worker),
         chosen=parts.chosen,
         augmentation=recipe.augmentation,
-        **crops,
+        worker=worker,
+        **{**crops, "batch_size": recipe.batch_size // replicas},
     )
     of_pairs = functools.partial(
         stream, pairs=recipe.pairs, first_view_probability=recipe.first_view_probability

@@ -57,7 +57,8 @@ def test_the_program_runs_the_command_that_is_named(start):
 
 def test_every_door_is_a_command(request):
     doors = {path.stem for path in (request.config.rootpath / "rankpose_tf").glob("[a-z]*.py")}
-    assert doors == set(program.COMMANDS)
+    # `beam` is a name to import, not a command.
+    assert doors - {"beam"} == set(program.COMMANDS)
 
 
 def test_missing_flags_are_named_at_once():

@@ -1,0 +1,124 @@
+"""What is named -> units: which pictures, in which order, from which kind of file."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from rankpose_tf.core.errors import RankPoseError
+
+pytest.importorskip("apache_beam", reason="the extra [beam] is not installed")
+pytest.importorskip("pyarrow", reason="the extra [beam] is not installed")
+
+import pyarrow
+from pyarrow import parquet
+
+from rankpose_tf.prediction import units
+
+
+def checksum(content):
+    """Masked CRC-32C, bit by bit from its definition: the remainder of a reflected polynomial."""
+    register = np.uint32(0xFFFFFFFF)
+    for bit in np.unpackbits(np.frombuffer(content, np.uint8), bitorder="little"):
+        low = (register & np.uint32(1)) ^ np.uint32(bit)
+        register = (register >> np.uint32(1)) ^ (np.uint32(0x82F63B78) if low else np.uint32(0))
+    crc = int(~register & np.uint32(0xFFFFFFFF))
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def write_records(path, contents):
+    with open(path, "wb") as stream:
+        for content in contents:
+            length = struct.pack("<Q", len(content))
+            stream.write(length + struct.pack("<I", checksum(length)) + content + b"\0\0\0\0")
+    return str(path)
+
+
+def pictures(planned):
+    return [picture for unit in planned for picture in unit.pictures()]
+
+
+def sizes(planned):
+    return [len(list(unit.pictures())) for unit in planned]
+
+
+def test_pictures_are_named_as_predict_names_them_and_videos_left_out(tmp_path):
+    for name in ("b.jpg", "a.png", "c.mp4", "notes.txt"):
+        (tmp_path / name).touch()
+    planned = units.plan([str(tmp_path), f"{tmp_path}/*.jpg"], 1)
+    assert pictures(planned) == [
+        units.Picture(str(tmp_path / "a.png")),
+        units.Picture(str(tmp_path / "b.jpg")),
+    ]
+    assert sizes(planned) == [1, 1]
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 100])
+def test_a_parquet_file_is_cut_across_its_row_groups(tmp_path, size):
+    paths = [f"{index}.jpg" for index in range(10)]
+    parquet.write_table(pyarrow.table({"path": paths}), tmp_path / "p.parquet", row_group_size=4)
+    planned = units.plan([f"{tmp_path}/*.parquet"], size)
+    assert [picture.name for picture in pictures(planned)] == paths
+    assert sizes(planned) == [min(size, 10 - at) for at in range(0, 10, size)]
+
+
+def test_contents_in_a_parquet_file_are_named_by_their_path_or_row(tmp_path):
+    columns = {"image": [b"one", None, b"three"], "path": ["a.jpg", None, None]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "p.parquet")
+    place = f"{tmp_path}/p.parquet"
+    assert pictures(units.plan([place], 2)) == [
+        units.Picture("a.jpg", b"one"),
+        units.Picture(f"{place}#1", None, "the row has no picture"),
+        units.Picture(f"{place}#2", b"three"),
+    ]
+
+
+def test_records_of_paths_and_of_contents_are_told_apart(tmp_path):
+    content = b"\xff\xd8\xff\xe0 of a JPEG"
+    text_picture = b"P2\n1 1\n255\n7\n"
+    path = write_records(tmp_path / "p.tfrecord", [b"a b.jpg", content, text_picture])
+    assert pictures(units.plan([path], 2)) == [
+        units.Picture("a b.jpg"),
+        units.Picture(f"{path}#1", content),
+        units.Picture(f"{path}#2", text_picture),
+    ]
+
+
+def test_a_record_file_that_ends_too_early_gives_what_is_whole(tmp_path):
+    path = write_records(tmp_path / "p.tfrecord", [b"a.jpg", b"\xff" * 50])
+    with open(path, "r+b") as stream:
+        stream.truncate(50)
+    whole, cut = pictures(units.plan([path], 100))
+    assert whole == units.Picture("a.jpg")
+    assert cut == units.Picture(f"{path}#1", reason="the record is cut off")
+
+
+def test_records_that_tensorflow_wrote_are_read(tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    with tf.io.TFRecordWriter(str(tmp_path / "p.tfrecord")) as writer:
+        for content in (b"a.jpg", b"", b"\xff\x00" * 3000):
+            writer.write(content)
+    read = pictures(units.plan([f"{tmp_path}/p.tfrecord"], 2))
+    assert [picture.content for picture in read] == [None, b"", b"\xff\x00" * 3000]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("p.tfrecord", b"nothing of the kind", "no TFRecord file"),
+        ("p.parquet", b"nothing of the kind", "no Parquet file"),
+        ("p.txt", None, "there is no"),
+        ("p.parquet", None, "names no file"),
+    ],
+)
+def test_what_is_no_input_is_refused_in_one_sentence(tmp_path, name, content, said):
+    if content:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(RankPoseError, match=f"^input: .*{said}"):
+        units.plan([str(tmp_path / name)], 10)
+
+
+def test_a_parquet_file_without_a_known_column_names_those_it_has(tmp_path):
+    parquet.write_table(pyarrow.table({"file": ["a.jpg"]}), tmp_path / "p.parquet")
+    with pytest.raises(RankPoseError, match="column 'path', or 'image'.*received file"):
+        units.plan([f"{tmp_path}/p.parquet"], 10)
