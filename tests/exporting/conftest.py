@@ -16,20 +16,25 @@ def rendered_crops():
 
 
 @pytest.fixture(scope="session")
-def every_format(one_block_model, rendered_crops, tmp_path_factory):
+def every_format(rendered_crops, tmp_path_factory):
     """`folder` with `model` in it: savedmodel/, folded/, {variant}.tflite, rankpose.onnx, .xml.
 
-    Its one block has an operation of each kind that a tower has.
+    Its one block has an operation of each kind that a tower has, and channels enough for int8's
+    rounding to average out.
     """
     from rankpose_tf.exporting import folded, onnx, openvino, savedmodel, tflite
     from rankpose_tf.models import saving
+    from tests.conftest import write_untrained
+    from tests.support.one_block import one_block_towers
 
     folder = tmp_path_factory.mktemp("every_format")
-    model = saving.load_model(one_block_model)
+    with one_block_towers(channels=16, features=64):
+        workdir = write_untrained(folder)
+    model = saving.load_model(workdir)
     savedmodel.write(*model, folder / "savedmodel")
     folded.write(*model, folder / "folded")
     for variant in tflite.VARIANTS:
         tflite.write(*model, variant, folder / f"{variant}.tflite", rendered_crops)
     onnx.write(*model, folder / "rankpose.onnx")
     openvino.write(*model, folder / "rankpose.xml")
-    return types.SimpleNamespace(folder=folder, model=one_block_model)
+    return types.SimpleNamespace(folder=folder, model=workdir)

@@ -16,7 +16,7 @@ from tests.support.format_answers import ANGLES, COUNTS, NAMES
 
 # Degrees: what each may differ by from Keras. Full int8 rounds every activation of this network,
 # whose weights are random; the dynamic one chooses its scales by the whole batch.
-BOUNDS = {"tflite_fp16": 0.05, "tflite_int8_dynamic": 3.0, "tflite_int8": 5.0}
+BOUNDS = {"tflite_fp16": 0.05, "tflite_int8_dynamic": 2.0, "tflite_int8": 1.0}
 
 
 @pytest.fixture(scope="module")

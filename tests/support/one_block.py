@@ -11,10 +11,10 @@ from rankpose_tf.models import compact
 
 
 @contextlib.contextmanager
-def one_block_towers():
+def one_block_towers(channels=8, features=16):
     """Compact towers that are built within, in this process, have one narrow block."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compact, "_STEM", 8)
-        patch.setattr(compact, "_STAGES", ((8, 1),))
-        patch.setattr(compact, "_FEATURES", 16)
+        patch.setattr(compact, "_STEM", channels)
+        patch.setattr(compact, "_STAGES", ((channels, 1),))
+        patch.setattr(compact, "_FEATURES", features)
         yield
