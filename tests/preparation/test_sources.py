@@ -110,3 +110,12 @@ def test_of_a_table_only_itself_is_listed_but_its_neighbours_are_read(tmp_path):
     source = sources.open_source(tmp_path / "m.tsv")
     assert (source.name, list(source.stamps())) == ("m.tsv", ["m.tsv"])
     assert source.read("a.jpg") == b"a.jpg"
+
+
+def test_a_file_that_claims_too_much_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a").write_bytes(b"1" * 1000)
+    monkeypatch.setattr(sources, "_LARGEST", 999)
+    for source in (tmp_path / "set", _zip(tmp_path / "x.zip", a=b"1" * 1000)):
+        with pytest.raises(OSError, match="a: it has 1,000 bytes, and at most 999 are read"):
+            sources.open_source(source).read("a")

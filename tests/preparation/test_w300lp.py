@@ -1,7 +1,10 @@
 """300W-LP: which pictures are one face, and what its labels mean."""
 
+import io
+
 import numpy as np
 import pytest
+from scipy import io as scipy_io
 
 from rankpose_tf.preparation import sources, views, w300lp
 from tests.support import made_up_faces as made_up
@@ -130,3 +133,11 @@ def test_the_true_300w_lp_is_read_from_its_zip(shared_data):
             np.testing.assert_allclose(flipped.pose, view.pose * [-1, 1, -1], atol=0.04)
             np.testing.assert_allclose(flipped.box[[2, 0]] + view.box[[0, 2]], 450, atol=3)
     source.close()
+
+
+def test_a_label_that_unpacks_to_more_than_a_label_has_is_skipped(tmp_path):
+    stream = io.BytesIO()
+    variables = {"Pose_Para": np.zeros((1, 7)), "pt2d": np.zeros((2, 2_000_000))}
+    scipy_io.savemat(stream, variables, do_compression=True)
+    with pytest.raises(views.SkippedView, match=views.CORRUPT_LABEL):
+        _read(tmp_path, label=stream.getvalue())
