@@ -29,7 +29,10 @@ import traceback
 import zipfile
 
 # What no two runs have alike: times, and the size of a SavedModel.
-_VARYING = ("bytes", "seconds", "training_seconds", "images_per_second", "finished", "median_milliseconds")
+_VARYING = (
+    *("bytes", "seconds", "training_seconds", "images_per_second", "finished"),
+    "median_milliseconds",
+)
 # Files that grow in place, and so are not whole in the middle of a run.
 _GROWING = ("rows.csv", "rows.jsonl")
 _HIDDEN = "-rankpose-"
@@ -98,8 +101,7 @@ class Runs:
         half = half_files(folder, expected)
         assert not half, f"half files under final names: {half}"
         if outcome == "broken":
-            found = content(folder).items()
-            if {name: value for name, value in found if _HIDDEN not in name} == expected:
+            if not half and content(folder) == expected:
                 outcome = "finished, then broken"
             again = self.specification.get("again") or self.specification["arguments"]
             code, said = self.run(folder, again)
@@ -139,11 +141,12 @@ def is_left(group):
 
 
 def content(folder):
-    """Relative path -> what of a file is the same in every run."""
+    """Relative path -> what of a file is the same in every run; hidden files are left out."""
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
-        path.relative_to(folder).as_posix(): canonical(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"logs", "__pycache__"} & set(path.relative_to(folder).parts)
+        name.as_posix(): canonical(path)
+        for name, path in found.items()
+        if "logs" not in name.parts and not any(_HIDDEN in part for part in name.parts)
     }
 
 
