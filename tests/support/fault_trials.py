@@ -29,9 +29,12 @@ import traceback
 import zipfile
 
 # What no two runs have alike: times, and the size of a SavedModel.
-_VARYING = ("bytes", "seconds", "images_per_second", "finished", "median_milliseconds")
+_VARYING = (
+    *("bytes", "seconds", "training_seconds", "images_per_second", "finished"),
+    "median_milliseconds",
+)
 # Files that grow in place, and so are not whole in the middle of a run.
-_GROWING = ("train.log", "rows.csv", "rows.jsonl", "log.txt")
+_GROWING = ("rows.csv", "rows.jsonl")
 _HIDDEN = "-rankpose-"
 
 
@@ -90,17 +93,15 @@ class Runs:
         elif what == 0:
             assert code == -signal.SIGKILL, (code, said)
         else:
-            *before, last = said.strip().splitlines() or [""]
+            last = (said.strip().splitlines() or [""])[-1]
             assert code == 1 and last.startswith("error: "), (code, said)
             # Bars, and what TensorFlow says where it was imported before the command.
             assert not any(word in said for word in ("Traceback", "Exception ignored")), said
-            assert not any(line.startswith("error: ") for line in before), said
             self.sentences.add(last.replace(str(folder), "OUT"))
         half = half_files(folder, expected)
         assert not half, f"half files under final names: {half}"
         if outcome == "broken":
-            found = content(folder).items()
-            if {name: value for name, value in found if _HIDDEN not in name} == expected:
+            if not half and content(folder) == expected:
                 outcome = "finished, then broken"
             again = self.specification.get("again") or self.specification["arguments"]
             code, said = self.run(folder, again)
@@ -140,11 +141,12 @@ def is_left(group):
 
 
 def content(folder):
-    """Relative path -> what of a file is the same in every run."""
+    """Relative path -> what of a file is the same in every run; hidden files are left out."""
+    found = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {
-        path.relative_to(folder).as_posix(): canonical(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {"logs", "__pycache__"} & set(path.relative_to(folder).parts)
+        name.as_posix(): canonical(path)
+        for name, path in found.items()
+        if "logs" not in name.parts and not any(_HIDDEN in part for part in name.parts)
     }
 
 
@@ -161,7 +163,7 @@ def canonical(path):
         rows = [line.split(",") for line in raw.decode().splitlines()]
         kept = [index for index, name in enumerate(rows[0]) if name not in _VARYING]
         return [[row[index] for index in kept] for row in rows]
-    if path.name == "fingerprint.pb" or path.name in _GROWING[:1]:
+    if path.name == "fingerprint.pb" or path.suffix == ".log":
         return None  # A number that is drawn anew for each SavedModel; a log of what was done when.
     if "savedmodel" in path.parts:
         # Variables are written in an order that is drawn anew, too; it is moved by one rename.
