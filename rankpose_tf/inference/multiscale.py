@@ -20,7 +20,7 @@ from rankpose_tf.inference import rolled
 
 # Sides of the least tile, pixels, which the network sees at about its own size; a smaller picture
 # is seen whole at half its size or more.
-_TILE = 288
+_TILE = 276
 _UNTILED = 512
 _MOST_TILES = 12
 # Share of a tile that the next one shows again: larger faces are seen in the whole picture.
