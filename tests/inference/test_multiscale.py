@@ -137,7 +137,7 @@ def test_a_part_of_a_face_is_not_another_one():
 def test_a_picture_of_patterns_is_looked_at_a_bounded_number_of_times():
     calls, places = [], range(0, 600, 50)
     image = scene(*((x, y) for x in places for y in range(0, 440, 50)))
-    multiscale.with_small(backends(0.0, 0.9, calls), image, multiscale.regions(640, 480))
+    multiscale.with_small(backends(0.0, 0.8, calls), image, multiscale.regions(640, 480))
     assert len(calls) - calls.count("far") == 1 + 200
 
 
