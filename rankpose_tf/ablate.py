@@ -11,7 +11,7 @@ from absl import flags
 
 from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 
 _DATA = flags.DEFINE_string("data", "", "Folder made by rankpose_tf.prepare, to train on.")
 _EVAL_DATA = flags.DEFINE_string("eval_data", "", "Folder made by rankpose_tf.prepare, to test on.")
@@ -37,7 +37,7 @@ def main(argv):
     from rankpose_tf.studies import ablation_cells, ablation_runs, ablation_table
 
     for flag in (_DATA, _EVAL_DATA):
-        records.read_description(flag.value)
+        prepared_folder.read_description(flag.value)
     runs = ablation_cells.list_runs(
         workdir=_WORKDIR.value,
         recipe=_RECIPE.value,

@@ -42,20 +42,20 @@ def shared_data():
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory):
     """Shards of 24 rendered heads of 4 views, 64 px, prepared as a user's data would be."""
-    from rankpose_tf.data import records, synthetic
+    from rankpose_tf.data import synthetic
 
     folder = tmp_path_factory.mktemp("prepared")
     heads = list(synthetic.identities(24, views=4, seed=3, size=64))
-    write_prepared(folder, [heads[0::2], heads[1::2]], records)
+    write_prepared(folder, [heads[0::2], heads[1::2]])
     return folder
 
 
 @pytest.fixture(scope="session")
 def table(prepared):
     """Rows of the identities of `prepared`."""
-    from rankpose_tf.data import records
+    from rankpose_tf.data import prepared_folder
 
-    return records.read_identity_table(prepared)
+    return prepared_folder.read_identity_table(prepared)
 
 
 @pytest.fixture(scope="session")
@@ -122,11 +122,13 @@ def write_untrained(workdir):
     return workdir
 
 
-def write_prepared(folder, shards, records, minimum_views=2):
+def write_prepared(folder, shards, minimum_views=2):
     """Writes lists of identities as a prepared directory, for tests that need given labels."""
+    from rankpose_tf.data import prepared_folder, records
+
     rows, listed = [], []
     for number, identities in enumerate(shards):
-        name = records.shard_name(number, len(shards))
+        name = prepared_folder.shard_name(number, len(shards))
         records.write_shard(folder / name, identities)
         views = sum(len(identity.views) for identity in identities)
         listed.append({"file": name, "identities": len(identities), "views": views})
@@ -141,9 +143,9 @@ def write_prepared(folder, shards, records, minimum_views=2):
                     "views_within_limit": int(records.within_limit(poses).sum()),
                 }
             )
-    records.write_identity_table(folder, rows)
+    prepared_folder.write_identity_table(folder, rows)
     description = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": prepared_folder.FORMAT_VERSION,
         "kind": "synthetic",
         "source": "test",
         "protocol_set": "rendered heads",

@@ -7,7 +7,7 @@ filling, brightness, contrast, grey and erasing are off in the paper's recipe.
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment, filling, occlusion, rotation
+from rankpose_tf.data import augment, filling, occlusion, rotation, square_crops
 
 
 def augment_pair(
@@ -63,16 +63,16 @@ def augment_pair(
     angles, poses = rotation.random_turns(poses, seeds[6], rotation_probability, rotation_degrees)
     views, labels = [], []
     for index in range(2):
-        square = augment.square_around(boxes[index], scale)
+        square = square_crops.square_around(boxes[index], scale)
         if crop_probability:
             draws = tf.random.split(seeds[1 + index], 2)
             shift = tf.where(_chance(draws[0]) < crop_probability, 1.0, 0.0)
             square += shift * (augment.jitter_square(square, draws[1], crop_shift) - square)
-        image = augment.decode(images[index])
+        image = square_crops.decode(images[index])
         if rotation_probability:
             view = rotation.crop_turned(image, square, angles[index], input_size)
         else:
-            view = augment.crop_and_resize(image, square, input_size)
+            view = square_crops.crop_and_resize(image, square, input_size)
         view = _change_looks(view, seeds[3 + index], **looks)
         view, label = augment.random_flip(view, poses[index], seeds[5], flip_probability)
         views.append(view)

@@ -8,145 +8,21 @@ same pair, augmented the same way, however often the run was stopped on the way 
 over the usable identities is a round; rounds follow each other without a seam.
 """
 
-import heapq
-
 import tensorflow as tf
 
-from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, pair_augmentation, records, shards, two_faces, two_views
+from rankpose_tf.data import (
+    identity_split,
+    pair_augmentation,
+    prepared_folder,
+    records,
+    square_crops,
+    two_faces,
+    two_views,
+)
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
 _SHUFFLE_IDENTITIES = 256
 _SHARDS_AT_ONCE = 8
-_HASH_BUCKETS = 2**62
-# Nothing here is control flow in Python over tensors. To rewrite it all the same, as tf.data does
-# unless told, takes more time than the graphs themselves.
-_as_written = tf.autograph.experimental.do_not_convert
-
-
-def held_out_threshold(table, count):
-    """Splits identities by a hash of their group, the same for every run and every seed.
-
-    A picture and its mirrored copy are one group and stay on one side.
-
-    Args:
-      table: rows of `records.read_identity_table`.
-      count: how many groups to hold out for validation.
-
-    Returns:
-      The largest held-out hash; -1 where none is held out.
-
-    Raises:
-      RankPoseError: if fewer than two groups would remain for training.
-    """
-    groups = sorted({row["group"] for row in table})
-    if not 0 <= count <= len(groups) - 2:
-        raise RankPoseError(
-            f"validation_identities: expected 0 to {max(0, len(groups) - 2)} for a data set of "
-            f"{len(groups)} identities, received {count}"
-        )
-    if count == 0:
-        return -1
-    return int(sorted(_group_hash(tf.constant(groups)).numpy())[count - 1])
-
-
-def _group_hash(groups):
-    return tf.strings.to_hash_bucket_fast(groups, _HASH_BUCKETS)
-
-
-def _identity_hash(serialized):
-    name = records.parse_identity(serialized)["identity"]
-    return tf.strings.to_hash_bucket_fast(name, _HASH_BUCKETS)
-
-
-def count_training_identities(table, threshold, filter_angles, minimum_views=2):
-    """Identities that give training pairs: not held out, with enough usable views."""
-    return len(_usable_counts(table, threshold, filter_angles, False, minimum_views))
-
-
-def choose_identities(directory, threshold, filter_angles, count, minimum_views=2):
-    """The `count` training identities whose names have the smallest hashes.
-
-    The same for every seed, and a part of what any larger count chooses.
-
-    Returns:
-      List of their records, bytes; few, because they are held in memory.
-
-    Raises:
-      RankPoseError: if there are fewer.
-    """
-    keep = _identity_filter(threshold, False, filter_angles, minimum_views)
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory)).filter(keep)
-    hashed = serialized.map(lambda record: (_identity_hash(record), record))
-    with shards.told(directory):
-        chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
-    if len(chosen) < count:
-        raise RankPoseError(
-            f"training_identities: expected at most {len(chosen)}, which {str(directory)!r} has "
-            f"beside the held-out ones, received {count}; 0 is all"
-        )
-    return [record for _, record in chosen]
-
-
-def held_out_records(directory, threshold, filter_angles=True, minimum_views=2):
-    """tf.data.Dataset of the serialized identities that validation is over, as in the shards."""
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
-    return serialized.filter(_identity_filter(threshold, True, filter_angles, minimum_views))
-
-
-def count_held_out_views(table, threshold, filter_angles, minimum_views=2):
-    """Views that validation is over: the usable ones of held-out identities."""
-    return sum(_usable_counts(table, threshold, filter_angles, True, minimum_views))
-
-
-def _usable_counts(table, threshold, filter_angles, held_out, minimum_views):
-    """Usable views of each identity that has enough of them, on one side of the split."""
-    column = "views_within_limit" if filter_angles else "views"
-    hashes = _group_hash(tf.constant([row["group"] for row in table])).numpy()
-    return [
-        row[column]
-        for h, row in zip(hashes, table, strict=True)
-        if (h <= threshold) == held_out and row[column] >= minimum_views
-    ]
-
-
-def _usable_views(poses, filter_angles):
-    """Indices (U,) of the views whose labels the protocol admits."""
-    admitted = records.within_limit(poses) if filter_angles else tf.ones(tf.shape(poses)[:1], bool)
-    return tf.reshape(tf.where(admitted), [-1])
-
-
-def _identity_filter(threshold, held_out, filter_angles, minimum_views):
-    @_as_written
-    def keep(serialized):
-        record = records.parse_identity(serialized)
-        right_side = (_group_hash(record["group"]) <= threshold) == held_out
-        usable = tf.size(_usable_views(record["poses"], filter_angles))
-        return right_side & (usable >= minimum_views)
-
-    return keep
-
-
-def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
-    """Yields the identities of one side of the split, for what trains on no pairs.
-
-    Args:
-      directory: prepared shards.
-      threshold: from `held_out_threshold`; None for all identities, those of one view too.
-      held_out: which side.
-      filter_angles: leave out views with an angle over 99 degrees.
-
-    Yields:
-      Dict of NumPy arrays as `records.parse_identity`, usable views alone.
-    """
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
-    if threshold is not None:
-        keep = _identity_filter(threshold, held_out, filter_angles, minimum_views=2)
-        serialized = serialized.filter(keep)
-    for record in shards.readable(serialized.map(records.parse_identity), directory):
-        usable = _usable_views(record["poses"], filter_angles)
-        parts = ("names", "images", "boxes", "poses")
-        yield {key: tf.gather(record[key], usable).numpy() for key in parts}
 
 
 def training_pairs(
@@ -196,14 +72,14 @@ def training_pairs(
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose).
     """
-    everything = records.list_shards(directory) if chosen is None else chosen
+    everything = prepared_folder.list_shards(directory) if chosen is None else chosen
     source = tf.constant(of_worker(everything, worker))
-    keep = _identity_filter(threshold, False, filter_angles, minimum_views)
+    keep = identity_split.identity_filter(threshold, False, filter_angles, minimum_views)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
 
-    @_as_written
+    @identity_split.as_written
     def one_round(index):
         order = tf.stack([run, index])
         serialized = tf.data.Dataset.from_tensor_slices(_shuffle(source, order))
@@ -218,9 +94,9 @@ def training_pairs(
         return two_faces.beside_the_next(blocks.unbatch()) if any_two else blocks.unbatch()
 
     def usable(poses):
-        return _usable_views(poses, filter_angles)
+        return identity_split.usable_views(poses, filter_angles)
 
-    @_as_written
+    @identity_split.as_written
     def pair(position, serialized):
         seeds = tf.random.split(tf.stack([run, position]), 2)
         if any_two:
@@ -287,25 +163,28 @@ def validation_pairs(
     Returns:
       tf.data.Dataset of ((view_1, view_2), pose), finite, in a fixed order.
     """
-    @_as_written
+
+    @identity_split.as_written
     def neighbours(serialized):
         record = records.parse_identity(serialized)
-        usable = _usable_views(record["poses"], filter_angles)
+        usable = identity_split.usable_views(record["poses"], filter_angles)
         usable = usable[:1] if photos else usable
         chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
         return tf.data.Dataset.from_tensor_slices(
             tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
         )
 
-    @_as_written
+    @identity_split.as_written
     def crops(images, boxes, poses):
         unused = tf.zeros(2, tf.int64)
         return pair_augmentation.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
 
-    held_out = held_out_records(directory, threshold, filter_angles, minimum_views)
+    held_out = identity_split.held_out_records(directory, threshold, filter_angles, minimum_views)
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.
-    table = records.read_identity_table(directory)
-    views_of_each = _usable_counts(table, threshold, filter_angles, True, minimum_views)
+    table = prepared_folder.read_identity_table(directory)
+    views_of_each = identity_split.usable_counts(
+        table, threshold, filter_angles, True, minimum_views
+    )
     count = len(views_of_each) if photos else sum(views_of_each)
     pairs = held_out.flat_map(neighbours).apply(tf.data.experimental.assert_cardinality(count))
     pairs = pairs.map(crops, num_parallel_calls=tf.data.AUTOTUNE)
@@ -331,29 +210,32 @@ def views(
       tf.data.Dataset of dicts: name (B,), identity (B,), image (B, size, size, 3) RGB 0..255,
       pose (B, 3) radians.
     """
-    @_as_written
+
+    @identity_split.as_written
     def flat(serialized):
         record = records.parse_identity(serialized)
-        usable = _usable_views(record["poses"], filter_angles)
+        usable = identity_split.usable_views(record["poses"], filter_angles)
         chosen = {
             key: tf.gather(record[key], usable) for key in ("names", "images", "boxes", "poses")
         }
         chosen["identity"] = tf.repeat(record["identity"], tf.size(usable))
         return tf.data.Dataset.from_tensor_slices(chosen)
 
-    @_as_written
+    @identity_split.as_written
     def crop(view):
-        square = augment.square_around(view["boxes"], crop_scale)
+        square = square_crops.square_around(view["boxes"], crop_scale)
         return {
             "name": view["names"],
             "identity": view["identity"],
-            "image": augment.crop_and_resize(augment.decode(view["images"]), square, size),
+            "image": square_crops.crop_and_resize(
+                square_crops.decode(view["images"]), square, size
+            ),
             "pose": view["poses"],
         }
 
-    serialized = tf.data.TFRecordDataset(records.list_shards(directory))
+    serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
     if threshold is not None:
-        keep = _identity_filter(threshold, True, filter_angles, minimum_views)
+        keep = identity_split.identity_filter(threshold, True, filter_angles, minimum_views)
         serialized = serialized.filter(keep)
     single = serialized.flat_map(flat).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(single.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

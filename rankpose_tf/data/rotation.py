@@ -14,7 +14,7 @@ import math
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, records
+from rankpose_tf.data import records, square_crops
 
 # Samples per pixel of the result, along an axis. A picture that shrinks more loses some of its
 # pixels; without a bound the face of a large photograph would be held in its own size.
@@ -22,20 +22,20 @@ _MOST_SAMPLES = 8
 
 
 def crop_turned(image, square, angle, size):
-    """`augment.crop_and_resize` where the angle is 0, `crop_rotated` where it is not.
+    """`square_crops.crop_and_resize` where the angle is 0, `crop_rotated` where it is not.
 
     Args:
       As for `crop_rotated`.
     """
     return tf.cond(
         tf.equal(angle, 0.0),
-        lambda: augment.crop_and_resize(image, square, size),
+        lambda: square_crops.crop_and_resize(image, square, size),
         lambda: crop_rotated(image, square, angle, size),
     )
 
 
 def crop_rotated(image, square, angle, size):
-    """What `augment.crop_and_resize` gives of a picture turned around the square's centre.
+    """What `square_crops.crop_and_resize` gives of a picture turned around the square's centre.
 
     The picture is read on a turned grid that is as fine as its pixels, then shrunk as every other
     crop is. A grid of the result's own pixels would skip pixels of a larger picture; turning the
@@ -68,7 +68,7 @@ def crop_rotated(image, square, angle, size):
         interpolation="BILINEAR",
     )[0]
     whole = tf.cast(tf.stack([0, 0, grid, grid]), tf.float32)
-    return augment.crop_and_resize(turned, whole, size)
+    return square_crops.crop_and_resize(turned, whole, size)
 
 
 def turn_poses(poses, angles):

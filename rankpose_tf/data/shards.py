@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 
 # TensorFlow names the place in which an input pipeline failed.
 _PLACE = "IteratorGetNext"
@@ -31,7 +31,7 @@ def told(directory):
         reason = " ".join(said.splitlines()[0].split())[:200]
         raise RankPoseError(
             f"data: the shards in {str(directory)!r} can't be read ({which}{reason}); "
-            f"{records.PREPARE_AGAIN}"
+            f"{prepared_folder.PREPARE_AGAIN}"
         ) from error
 
 
@@ -55,5 +55,12 @@ def _is_of_content(error):
 def _changed(directory):
     """Names of the shards that are not what dataset.json says."""
     folder = pathlib.Path(directory)
-    known = {row["file"]: row.get("checksum") for row in records.read_description(folder)["shards"]}
-    return [name for name, was in known.items() if was and records.checksum(folder / name) != was]
+    known = {
+        row["file"]: row.get("checksum")
+        for row in prepared_folder.read_description(folder)["shards"]
+    }
+    return [
+        name
+        for name, was in known.items()
+        if was and prepared_folder.checksum(folder / name) != was
+    ]

@@ -26,7 +26,7 @@ import numpy as np
 import rankpose_tf
 from rankpose_tf.core import damage, pictures, pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, shards
+from rankpose_tf.data import prepared_folder, records, shards
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
@@ -58,7 +58,7 @@ def evaluate_file(
       RankPoseError: for a file or data that can't be read, a picture that is named twice or has
         no prediction, numbers that are not finite or look like radians; nothing is written then.
     """
-    dataset = records.read_description(data)
+    dataset = prepared_folder.read_description(data)
     _, filter_angles = protocols.settings(protocol, dataset, None, filter_angles, own_crops=False)
     folder = evaluation_files.checked_out(out, predictions, dataset["protocol_set"])
     evaluation.count_pictures(data, dataset, filter_angles)
@@ -161,7 +161,7 @@ def labels(data):
     import tensorflow as tf
 
     names, identities, poses = [], [], [np.zeros((0, 3), np.float32)]
-    serialized = tf.data.TFRecordDataset(records.list_shards(data))
+    serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(data))
     for record in shards.readable(serialized.map(records.parse_identity), data):
         names += [name.decode() for name in record["names"].numpy()]
         identities += [record["identity"].numpy().decode()] * len(record["names"])

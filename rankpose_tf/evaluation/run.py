@@ -14,7 +14,7 @@ import tensorflow as tf
 import rankpose_tf
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.data import pairs, prepared_folder, shards
 from rankpose_tf.evaluation import doubt, metrics, protocols
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation.plots import require_matplotlib, write_plots
@@ -75,7 +75,7 @@ def evaluate(
         written then.
     """
     description = read_description(model)
-    dataset = records.read_description(data)
+    dataset = prepared_folder.read_description(data)
     crop_scale, filter_angles = protocols.settings(protocol, dataset, crop_scale, filter_angles)
     crop_scale = description["crop_scale"] if crop_scale is None else crop_scale
     if not (math.isfinite(crop_scale) and crop_scale > 0):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, shards, synthetic
+from rankpose_tf.data import pairs, prepared_folder, shards, synthetic
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 
@@ -26,7 +26,7 @@ def some_views(folder, description, count):
     Raises:
       RankPoseError: if the folder is none of `prepare`.
     """
-    records.read_description(folder)
+    prepared_folder.read_description(folder)
     first = _views(folder, description).take(-(-count // _BATCH_SIZE))
     batches = [as_bytes(batch["image"].numpy()) for batch in shards.readable(first, folder)]
     if not batches:
@@ -105,7 +105,7 @@ def errors_on(network, predictors, folder, description):
     Raises:
       RankPoseError: if the folder is none of `prepare` or holds no picture to test on.
     """
-    dataset = records.read_description(folder)
+    dataset = prepared_folder.read_description(folder)
     evaluation.count_pictures(folder, dataset, True)
     true, predicted = [], {name: [] for name in ("keras", *predictors)}
     for batch in shards.readable(_views(folder, description), folder):

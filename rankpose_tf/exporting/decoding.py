@@ -7,7 +7,7 @@ failing ops: `decode` fails where a picture can't be used, and its caller leaves
 
 import tensorflow as tf
 
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 
 # A picture of 100 kB can claim to be a gigapixel: its header is read before it is decoded.
 MAX_PIXELS = 50_000_000
@@ -28,7 +28,7 @@ def decode(content):
     with tf.control_dependencies([tf.debugging.Assert(_pixels(content) <= MAX_PIXELS, [content])]):
         content = tf.identity(content)
     image = tf.cond(
-        tf.io.is_jpeg(content), lambda: augment.decode(content), lambda: _of_png(content)
+        tf.io.is_jpeg(content), lambda: square_crops.decode(content), lambda: _of_png(content)
     )
     return tf.ensure_shape(image, (None, None, 3))
 

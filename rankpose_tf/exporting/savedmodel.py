@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from rankpose_tf.core import extras, files
 from rankpose_tf.core.expected_error import ANGLES, columns_of
-from rankpose_tf.data import augment, synthetic
+from rankpose_tf.data import square_crops, synthetic
 from rankpose_tf.exporting import decoding
 from rankpose_tf.inference import runtimes
 from rankpose_tf.models import folding
@@ -124,7 +124,9 @@ def _readable_crops(image_bytes, boxes, scale, size):
             box = tf.cast(tf.concat([tf.zeros_like(sides), sides], axis=0), tf.float32)
         else:
             box = _checked(boxes[index], picture)
-        return index, augment.crop_and_resize(picture, augment.square_around(box, scale), size)
+        return index, square_crops.crop_and_resize(
+            picture, square_crops.square_around(box, scale), size
+        )
 
     readable = tf.data.Dataset.range(count).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
     # One row more, so that there is something to stack where no picture can be read.

@@ -15,7 +15,7 @@ from absl import logging
 from rankpose_tf.core import damage, files, leftovers, locks
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import readers, tasks, views
 
@@ -68,7 +68,7 @@ def prepare(
     if _claim(out, plan):
         logging.info("%s is finished already; nothing was done", out)
         shutil.rmtree(out / "progress", ignore_errors=True)
-        return records.read_description(out)
+        return prepared_folder.read_description(out)
     with locks.folder("out", out, "writing to"):
         leftovers.sweep(out)
         leftovers.sweep(out / "progress")
@@ -121,14 +121,14 @@ def _finish(plan, work, out, max_skipped_fraction):
     skipped = sorted([*plan.skipped, *(tuple(row) for part in parts for row in part["skipped"])])
     rows = [row for part in parts for row in part["rows"]]
     _write_skipped(out / "skipped.csv", skipped)
-    records.write_identity_table(out, rows)
+    prepared_folder.write_identity_table(out, rows)
     reasons = [reason for _, reason in skipped]
     counts = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
     listed = len(plan.skipped) + sum(task.views for task in work)
     _require_enough(out, rows, counts, listed, max_skipped_fraction)
     histogram = np.sum([part["histogram"] for part in parts], axis=0)
     description = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": prepared_folder.FORMAT_VERSION,
         "kind": plan.kind,
         "source": plan.name,
         "protocol_set": plan.protocol_set,

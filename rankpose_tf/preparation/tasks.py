@@ -18,7 +18,7 @@ import tqdm
 
 from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder, records
 from rankpose_tf.preparation import readers, sources, views
 
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
@@ -39,7 +39,7 @@ class Task:
 
     @property
     def shard(self):
-        return self.out / records.shard_name(self.index, self.count)
+        return self.out / prepared_folder.shard_name(self.index, self.count)
 
     @property
     def statistics(self):
@@ -88,7 +88,7 @@ def read_statistics(task):
         histogram = np.reshape(counted["histogram"], (3, len(HISTOGRAM_EDGES) - 1))
         return {
             "shard": {name: kind(counted["shard"][name]) for name, kind in _SHARD.items()},
-            "rows": [records.identity_row(row) for row in counted["rows"]],
+            "rows": [prepared_folder.identity_row(row) for row in counted["rows"]],
             "skipped": [(str(path), str(reason)) for path, reason in counted["skipped"]],
             "histogram": histogram.astype(int),
         }
@@ -210,7 +210,7 @@ def _write(task, source):
         "identities": len(rows),
         "views": len(degrees),
         "bytes": task.shard.stat().st_size,
-        "checksum": records.checksum(task.shard),
+        "checksum": prepared_folder.checksum(task.shard),
     }
     counts = [np.histogram(angle, HISTOGRAM_EDGES)[0].tolist() for angle in degrees.T]
     files.write_json(

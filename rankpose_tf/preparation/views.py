@@ -147,11 +147,11 @@ def require_decodable(content):
     """
     import tensorflow as tf
 
-    from rankpose_tf.data import augment
+    from rankpose_tf.data import square_crops
 
     try:
         with tf.device("CPU"):
-            augment.decode(content)
+            square_crops.decode(content)
     except tf.errors.OpError as error:
         raise SkippedView(BROKEN_PICTURE) from error
 

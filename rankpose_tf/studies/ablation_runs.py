@@ -17,7 +17,7 @@ from absl import logging
 
 from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import metrics
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -40,7 +40,7 @@ def complete(runs, *, eval_data, checkpoint_steps=100, progress=None):
     Raises:
       RankPoseError: before anything is run, if a folder holds runs with other flags.
     """
-    test_set = records.read_description(eval_data)
+    test_set = prepared_folder.read_description(eval_data)
     for run in runs:
         check_flags(run)
     for run in runs:

@@ -13,7 +13,7 @@ import pathlib
 import rankpose_tf
 from rankpose_tf.core import files, tables
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation.metrics import COLUMNS
 from rankpose_tf.studies import ablation_claims, ablation_runs, ablation_statistics
 
@@ -57,7 +57,7 @@ def summarise(runs, eval_data, recipe_lines=()):
       steps, cells (name -> title, runs by seed, summary by metric, paper) and comparisons
       (claim, weights, and `ablation_statistics.compare` by metric).
     """
-    test_set = records.read_description(eval_data)
+    test_set = prepared_folder.read_description(eval_data)
     figures, protocols = {}, []
     for run in runs:
         of_cell = figures.setdefault(run.cell, {})

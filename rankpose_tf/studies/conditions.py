@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from rankpose_tf.core import tables
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, prepared_folder
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import load_model, read_description
@@ -91,7 +91,7 @@ def measure(model, data):
     Raises:
       RankPoseError: for a model or data that can't be read.
     """
-    description = records.read_description(data)
+    description = prepared_folder.read_description(data)
     scale, size = (read_description(model)[key] for key in ("crop_scale", "input_size"))
     count = evaluation.count_pictures(data, description, filter_angles=True)
     network, _ = load_model(model)

@@ -15,7 +15,7 @@ import numpy as np
 
 from rankpose_tf.core import boxes, crop
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, shards
+from rankpose_tf.data import prepared_folder, records, shards
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.inference import blazeface, detection, landmark_rule, mtcnn
 from rankpose_tf.preparation import plan as plans
@@ -218,7 +218,7 @@ def test_pictures(data):
     """Yields name, image (H, W, 3) uint8 RGB, pose (3,) radians and box (4,) of a prepared set."""
     import tensorflow as tf
 
-    parsed = tf.data.TFRecordDataset(records.list_shards(data)).map(records.parse_identity)
+    parsed = tf.data.TFRecordDataset(prepared_folder.list_shards(data)).map(records.parse_identity)
     for record in shards.readable(parsed, data):
         record = {key: value.numpy() for key, value in record.items()}
         for index in np.flatnonzero(records.within_limit(record["poses"])):

@@ -6,7 +6,7 @@ import tempfile
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, prepared_folder
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.preparation import prepare
 
@@ -36,7 +36,7 @@ def prepared(data):
                 synthetic_identities=_HEADS,
                 progress=False,
             )
-        description = records.read_description(data)
+        description = prepared_folder.read_description(data)
         if description["kind"] == SYNTHETIC:
             description["protocol_set"] = "rendered heads"
         yield data, description

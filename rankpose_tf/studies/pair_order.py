@@ -9,7 +9,7 @@ import numpy as np
 from rankpose_tf.core import tables
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
-from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.data import identity_split, pairs, prepared_folder, shards
 from rankpose_tf.models import saving
 
 # Differences of two labels, degrees.
@@ -34,7 +34,9 @@ def measure(path, data, validation_identities=200, batch_size=64):
     Raises:
       RankPoseError: where nothing is held out, or nothing held out is a pair with an order.
     """
-    threshold = pairs.held_out_threshold(records.read_identity_table(data), validation_identities)
+    threshold = identity_split.held_out_threshold(
+        prepared_folder.read_identity_table(data), validation_identities
+    )
     if threshold < 0:
         raise RankPoseError("validation_identities: expected 1 or more, received 0")
     network, description = saving.load_model(path)

@@ -15,7 +15,7 @@ import numpy as np
 from rankpose_tf.core import files, pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
-from rankpose_tf.data import pairs, records, shards
+from rankpose_tf.data import identity_split, prepared_folder, records, shards
 from rankpose_tf.studies.conditions import darkened
 
 PARTS = 4
@@ -63,8 +63,8 @@ def write(data, folder, part=0, validation_identities=200):
 
 def _held_out(data, count):
     """Yields parsed records of the held-out identities, in the order of the shards."""
-    threshold = pairs.held_out_threshold(records.read_identity_table(data), count)
-    parsed = pairs.held_out_records(data, threshold).map(records.parse_identity)
+    threshold = identity_split.held_out_threshold(prepared_folder.read_identity_table(data), count)
+    parsed = identity_split.held_out_records(data, threshold).map(records.parse_identity)
     return shards.readable(parsed, data)
 
 

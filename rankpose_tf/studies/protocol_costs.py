@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from rankpose_tf.core import damage, pose, tables
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, prepared_folder
 from rankpose_tf.evaluation import metrics, protocols
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models.saving import load_model, read_description
@@ -39,7 +39,7 @@ def measure(model, data, misses=()):
     Raises:
       RankPoseError: for a model, data or files that can't be read, or other boxes in the first.
     """
-    sets = {folder: records.read_description(folder) for folder in data}
+    sets = {folder: prepared_folder.read_description(folder) for folder in data}
     folders = {description["box_source"]: folder for folder, description in sets.items()}
     if next(iter(folders)) != "pt3d_68":
         raise RankPoseError(

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from rankpose_tf.core import crop, upright
-from rankpose_tf.data import augment, pairs, synthetic
+from rankpose_tf.data import identity_split, square_crops, synthetic
 
 # Mean distance of two angles drawn evenly from +-90 degrees: the error of an answer that knows
 # nothing, and that of every picture without a face.
@@ -32,12 +32,12 @@ class Face(NamedTuple):
 def faces(data, threshold=None, held_out=False, filter_angles=True):
     """Yields a list of `Face`, the photo first, of each identity of one side of the split.
 
-    Args: as for `pairs.usable_records`.
+    Args: as for `identity_split.usable_records`.
     """
-    for record in pairs.usable_records(data, threshold, held_out, filter_angles):
+    for record in identity_split.usable_records(data, threshold, held_out, filter_angles):
         degrees = np.degrees(record["poses"].astype(np.float64))
         parts = zip(record["images"], record["boxes"], degrees, strict=True)
-        yield [Face(augment.decode(image).numpy(), box, pose) for image, box, pose in parts]
+        yield [Face(square_crops.decode(image).numpy(), box, pose) for image, box, pose in parts]
 
 
 def cut(face, scale, size, turn=0.0, shift=(0.0, 0.0)):

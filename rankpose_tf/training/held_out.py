@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import identity_split, pairs, prepared_folder
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import saving
@@ -21,7 +21,7 @@ def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_
     Args:
       path: workdir or .keras file; its crop scale is used.
       data: prepared shards that it was trained on.
-      threshold: from `pairs.held_out_threshold`.
+      threshold: from `identity_split.held_out_threshold`.
       filter_angles: leave out views with an angle over 99 degrees.
       minimum_views: identities with fewer usable views are left out.
       batch_size: pictures at once.
@@ -31,12 +31,12 @@ def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_
       same of the pictures as they were taken (None where no name tells).
     """
     network, description = saving.load_model(path)
-    table = records.read_identity_table(data)
+    table = prepared_folder.read_identity_table(data)
     views = pairs.views(
         *(data, description["input_size"], description["crop_scale"]),
         *(batch_size, filter_angles, threshold, minimum_views),
     )
-    expected = pairs.count_held_out_views(table, threshold, filter_angles, minimum_views)
+    expected = identity_split.count_held_out_views(table, threshold, filter_angles, minimum_views)
     predictions = evaluation.predict(network, views, data, expected)
     names, true, predicted = (predictions[key] for key in ("names", "true", "predicted"))
     figures = metrics.summarise(true, predicted, names)

@@ -19,7 +19,7 @@ from absl import logging
 import rankpose_tf
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, shards
+from rankpose_tf.data import prepared_folder, shards
 from rankpose_tf.models import towers
 from rankpose_tf.training import (
     begun_epoch,
@@ -55,7 +55,7 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
     devices = distribution.Devices(recipe.strategy)
     contents = {}
     if recipe.data != SYNTHETIC:
-        contents["data"] = records.fingerprint(recipe.data)
+        contents["data"] = prepared_folder.fingerprint(recipe.data)
     if recipe.init:
         starting.check(recipe)
         contents["init"] = starting.checksum(recipe.init)
@@ -72,8 +72,8 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
 
 def _train(recipe, workdir, data, checkpoint_steps, devices):
     """`train` in a folder of its own, on prepared shards."""
-    devices.check(recipe, len(records.list_shards(data)))
-    training_set = records.read_description(data)["protocol_set"]
+    devices.check(recipe, len(prepared_folder.list_shards(data)))
+    training_set = prepared_folder.read_description(data)["protocol_set"]
     parts = split(recipe, data)
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy(MIXED_PRECISION[recipe.mixed_precision])

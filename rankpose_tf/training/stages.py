@@ -4,8 +4,8 @@ import functools
 import typing
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import identity_split, prepared_folder
 from rankpose_tf.data import pairs as pair_streams
-from rankpose_tf.data import records
 
 _HELD_OUT = 200
 
@@ -52,21 +52,21 @@ def split(recipe, data):
     Raises:
       RankPoseError: if nothing is left to train on.
     """
-    table = records.read_identity_table(data)
+    table = prepared_folder.read_identity_table(data)
     held_out = recipe.validation_identities
     if held_out < 0:
         groups = len({row["group"] for row in table})
         held_out = _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
-    threshold = pair_streams.held_out_threshold(table, held_out)
+    threshold = identity_split.held_out_threshold(table, held_out)
     least = _minimum_views(recipe.pairs, data)
-    identities = pair_streams.count_training_identities(
+    identities = identity_split.count_training_identities(
         table, threshold, recipe.filter_angles, least
     )
     if identities == 0:
         _refuse_to_train_on_none(data, table)
     chosen = None
     if recipe.training_identities:
-        chosen = pair_streams.choose_identities(
+        chosen = identity_split.choose_identities(
             data, threshold, recipe.filter_angles, recipe.training_identities, least
         )
         identities = len(chosen)
@@ -84,7 +84,7 @@ def _minimum_views(pairs, data):
     """
     if pairs == "identity":
         return 2
-    return min(2, records.read_description(data).get("minimum_views", 2))
+    return min(2, prepared_folder.read_description(data).get("minimum_views", 2))
 
 
 def _refuse_to_train_on_none(data, table):
@@ -111,10 +111,10 @@ def _round_length(recipe, data, parts, worker):
     if parts.chosen is not None:
         count = len(pair_streams.of_worker(parts.chosen, worker))
     else:
-        table = records.read_identity_table(data)
+        table = prepared_folder.read_identity_table(data)
         own = [row for row in table if row["shard"] % workers == index]
         rules = parts.threshold, recipe.filter_angles, parts.minimum_views
-        count = pair_streams.count_training_identities(own, *rules) if own else 0
+        count = identity_split.count_training_identities(own, *rules) if own else 0
     if not count:
         raise RankPoseError(
             f"strategy: nothing is left for worker {index} of {workers} to train on; take fewer "

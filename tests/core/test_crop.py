@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core import crop
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 
 # float32 sums of 255 taken in another order.
 GREY_LEVELS = 1e-3
@@ -16,7 +16,9 @@ def picture(height, width, seed=0):
 
 def both(image, square, size):
     square = np.asarray(square, np.float32)
-    return crop.crop_and_resize(image, square, size), augment.crop_and_resize(image, square, size)
+    return crop.crop_and_resize(image, square, size), square_crops.crop_and_resize(
+        image, square, size
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,5 +93,5 @@ def test_slices_and_floats_are_taken_as_they_are():
 @pytest.mark.parametrize("scale", [1.0, 1.4])
 def test_squares_are_those_of_training(box, scale):
     np.testing.assert_array_equal(
-        crop.square_around(box, scale), augment.square_around(np.float32(box), scale)
+        crop.square_around(box, scale), square_crops.square_around(np.float32(box), scale)
     )

@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from rankpose_tf.core import pose as poses_module
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pair_augmentation, pairs, records, synthetic
+from rankpose_tf.data import (
+    identity_split,
+    pair_augmentation,
+    pairs,
+    prepared_folder,
+    records,
+    synthetic,
+)
 from tests.conftest import write_prepared
 
 STRONG = {
@@ -37,8 +44,8 @@ STRONG = {
 
 
 def stream(directory, table, steps, held_out=4, **arguments):
-    threshold = pairs.held_out_threshold(table, held_out)
-    count = pairs.count_training_identities(table, threshold, True)
+    threshold = identity_split.held_out_threshold(table, held_out)
+    count = identity_split.count_training_identities(table, threshold, True)
     options = {"input_size": 32, "batch_size": 6, "threshold": threshold, "round_length": count}
     dataset = pairs.training_pairs(directory, **{**options, **arguments})
     return [
@@ -111,7 +118,7 @@ def test_the_order_goes_on_exactly_in_each_round(prepared, table, start):
 
 
 def test_held_out_identities_never_train_and_are_all_validated_twice_a_view(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
+    threshold = identity_split.held_out_threshold(table, 4)
     rows = poses_of(prepared)
     owner = {pose: name for name, poses in rows.items() for pose in poses}
     trained = {owner[tuple(pair[0])] for b in stream(prepared, table, 10) for pair in b[2]}
@@ -123,7 +130,7 @@ def test_held_out_identities_never_train_and_are_all_validated_twice_a_view(prep
 
 
 def test_held_out_photos_are_the_first_views_of_the_held_out_identities(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
+    threshold = identity_split.held_out_threshold(table, 4)
     options = {"input_size": 32, "batch_size": 3, "threshold": threshold}
     rows, owner = poses_of(prepared), owners(prepared)
     of_all = pairs.validation_pairs(prepared, **options)
@@ -139,10 +146,10 @@ def test_a_mirrored_copy_is_held_out_with_its_original(tmp_path):
         records.Identity(name=f"{head.name}_Flip", group=head.group, views=head.views)
         for head in heads
     ]
-    write_prepared(tmp_path, [heads, mirrored], records)
-    table = records.read_identity_table(tmp_path)
-    threshold = pairs.held_out_threshold(table, 2)
-    assert pairs.count_training_identities(table, threshold, True) == 2 * (6 - 2)
+    write_prepared(tmp_path, [heads, mirrored])
+    table = prepared_folder.read_identity_table(tmp_path)
+    threshold = identity_split.held_out_threshold(table, 2)
+    assert identity_split.count_training_identities(table, threshold, True) == 2 * (6 - 2)
 
 
 def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_pair(tmp_path):
@@ -157,10 +164,10 @@ def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_
         group=heads[0].group,
         views=(heads[0].views[0], *map(turned, heads[0].views[1:])),
     )
-    write_prepared(tmp_path, [[first, *heads[1:]]], records)
-    table = records.read_identity_table(tmp_path)
-    assert pairs.count_training_identities(table, -1, True) == 5
-    assert pairs.count_training_identities(table, -1, False) == 6
+    write_prepared(tmp_path, [[first, *heads[1:]]])
+    table = prepared_folder.read_identity_table(tmp_path)
+    assert identity_split.count_training_identities(table, -1, True) == 5
+    assert identity_split.count_training_identities(table, -1, False) == 6
     for _, _, pose in stream(tmp_path, table, 4, held_out=0):
         assert np.abs(pose).max() < np.radians(99)
     filtered = sum(len(b["name"]) for b in pairs.views(tmp_path, 32, 1.4, 4, True))
@@ -169,12 +176,12 @@ def test_views_over_99_degrees_are_left_out_and_may_leave_an_identity_without_a_
 
 
 def test_views_of_held_out_identities_are_those_of_validation(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
+    threshold = identity_split.held_out_threshold(table, 4)
     batches = list(pairs.views(prepared, 32, 1.4, 3, True, threshold))
     found = sorted(tuple(pose) for batch in batches for pose in batch["pose"].numpy())
     validation = pairs.validation_pairs(prepared, input_size=32, batch_size=5, threshold=threshold)
     assert found == sorted(tuple(p) for _, pose in validation for p in pose.numpy()[:, 0])
-    assert len(found) == pairs.count_held_out_views(table, threshold, True) == 4 * 4
+    assert len(found) == identity_split.count_held_out_views(table, threshold, True) == 4 * 4
 
 
 def test_each_view_of_a_pair_is_rotated_by_itself_with_its_label(prepared, table):
@@ -242,8 +249,8 @@ def test_a_pairs_scale_lies_in_its_range_which_may_begin_below_the_usual_one():
 
 def few_stream(directory, table, steps, count, **arguments):
     """`stream` over `count` training identities, 4 held out."""
-    threshold = pairs.held_out_threshold(table, 4)
-    chosen = pairs.choose_identities(directory, threshold, True, count)
+    threshold = identity_split.held_out_threshold(table, 4)
+    chosen = identity_split.choose_identities(directory, threshold, True, count)
     return stream(directory, table, steps, chosen=chosen, round_length=count, **arguments)
 
 
@@ -252,15 +259,15 @@ def owners(directory):
 
 
 def test_few_training_identities_are_part_of_more_and_none_is_held_out(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
+    threshold = identity_split.held_out_threshold(table, 4)
     groups = {row["identity"]: row["group"] for row in table}
     chosen = {}
     for count in (2, 5, 19, 20):
-        found = pairs.choose_identities(prepared, threshold, True, count)
+        found = identity_split.choose_identities(prepared, threshold, True, count)
         names = [records.parse_identity(record)["identity"].numpy().decode() for record in found]
         chosen[count] = set(names)
         assert len(chosen[count]) == count
-        assert all(pairs._group_hash(groups[name]) > threshold for name in names)
+        assert all(identity_split._group_hash(groups[name]) > threshold for name in names)
     assert chosen[2] < chosen[5] < chosen[19] < chosen[20]
 
 
@@ -275,11 +282,11 @@ def test_few_training_identities_each_train_once_a_round(prepared, table):
 
 
 def test_asking_for_more_training_identities_than_there_are_says_how_many(prepared, table):
-    threshold = pairs.held_out_threshold(table, 4)
+    threshold = identity_split.held_out_threshold(table, 4)
     with pytest.raises(RankPoseError, match="training_identities: expected at most 20.*21; 0 is"):
-        pairs.choose_identities(prepared, threshold, True, 21)
+        identity_split.choose_identities(prepared, threshold, True, 21)
 
 
 def test_holding_out_too_many_identities_is_an_error(table):
     with pytest.raises(RankPoseError, match="validation_identities: expected 0 to 22.*received 23"):
-        pairs.held_out_threshold(table, 23)
+        identity_split.held_out_threshold(table, 23)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from rankpose_tf.core import pose
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder, records
 
 
 def _identity(views=3, name="AFW_Flip/a b"):
@@ -86,7 +86,7 @@ def test_a_pose_is_within_the_limit_if_all_three_angles_are():
 def _prepared(folder, **changes):
     folder.mkdir(exist_ok=True)
     description = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": prepared_folder.FORMAT_VERSION,
         "kind": "manifest",
         "protocol_set": "mine",
         "box_source": "manifest",
@@ -94,7 +94,9 @@ def _prepared(folder, **changes):
         "views": 2,
         "views_within_limit": 2,
         "skipped": {},
-        "shards": [{"file": records.shard_name(i, 2), "identities": 1, "views": 2} for i in (1, 0)],
+        "shards": [
+            {"file": prepared_folder.shard_name(i, 2), "identities": 1, "views": 2} for i in (1, 0)
+        ],
     }
     for shard in description["shards"]:
         (folder / shard["file"]).write_bytes(b"")
@@ -104,24 +106,24 @@ def _prepared(folder, **changes):
 
 def test_shards_are_listed_in_order(tmp_path):
     expected = [str(tmp_path / f"shard-0000{i}-of-00002.tfrecord") for i in (0, 1)]
-    assert records.list_shards(_prepared(tmp_path)) == expected
+    assert prepared_folder.list_shards(_prepared(tmp_path)) == expected
 
 
 def test_a_folder_that_is_no_data_set_says_why(tmp_path):
     with pytest.raises(RankPoseError, match="there is no folder"):
-        records.read_description(tmp_path / "absent")
+        prepared_folder.read_description(tmp_path / "absent")
     with pytest.raises(RankPoseError, match="no dataset.json"):
-        records.read_description(tmp_path)
+        prepared_folder.read_description(tmp_path)
     with pytest.raises(RankPoseError, match="format version 0, this package reads 1"):
-        records.read_description(_prepared(tmp_path, format_version=0))
+        prepared_folder.read_description(_prepared(tmp_path, format_version=0))
     with pytest.raises(RankPoseError, match="holds no identity"):
-        records.read_description(_prepared(tmp_path, identities=0))
-    (_prepared(tmp_path) / records.shard_name(1, 2)).unlink()
+        prepared_folder.read_description(_prepared(tmp_path, identities=0))
+    (_prepared(tmp_path) / prepared_folder.shard_name(1, 2)).unlink()
     with pytest.raises(RankPoseError, match="lacks 1 of its shards, such as shard-00001-of-00002"):
-        records.list_shards(tmp_path)
+        prepared_folder.list_shards(tmp_path)
     (tmp_path / "dataset.json").write_text("{")
     with pytest.raises(RankPoseError, match="damaged"):
-        records.read_description(tmp_path)
+        prepared_folder.read_description(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -138,18 +140,18 @@ def test_a_folder_that_is_no_data_set_says_why(tmp_path):
 )
 def test_a_description_with_a_part_of_another_type_is_damaged(tmp_path, changes):
     with pytest.raises(RankPoseError, match="dataset.json' is damaged"):
-        records.read_description(_prepared(tmp_path, **changes))
+        prepared_folder.read_description(_prepared(tmp_path, **changes))
 
 
 def test_a_set_without_checksums_is_told_apart_by_its_tables(tmp_path):
     sets = [_prepared(tmp_path), _prepared(tmp_path / "b"), _prepared(tmp_path / "c", source="x")]
     row = {"identity": "a", "group": "a", "shard": 0, "views": 5, "views_within_limit": 4}
     for folder in sets:
-        records.write_identity_table(folder, [row])
-    first, same, other = map(records.fingerprint, sets)
+        prepared_folder.write_identity_table(folder, [row])
+    first, same, other = map(prepared_folder.fingerprint, sets)
     assert first == same != other
-    records.write_identity_table(sets[1], [row | {"views": 6}])
-    assert records.fingerprint(sets[1]) != first
+    prepared_folder.write_identity_table(sets[1], [row | {"views": 6}])
+    assert prepared_folder.fingerprint(sets[1]) != first
 
 
 def test_the_identity_table_is_read_as_it_was_written(tmp_path):
@@ -157,13 +159,13 @@ def test_the_identity_table_is_read_as_it_was_written(tmp_path):
         {"identity": 'a, "b"', "group": "é", "shard": 3, "views": 5, "views_within_limit": 4},
         {"identity": "c", "group": "c", "shard": 0, "views": 2, "views_within_limit": 0},
     ]
-    records.write_identity_table(tmp_path, rows)
-    assert records.read_identity_table(tmp_path) == rows
+    prepared_folder.write_identity_table(tmp_path, rows)
+    assert prepared_folder.read_identity_table(tmp_path) == rows
 
 
 def test_a_missing_or_damaged_identity_table_is_one_sentence(tmp_path):
     with pytest.raises(RankPoseError, match="there is no table"):
-        records.read_identity_table(tmp_path)
+        prepared_folder.read_identity_table(tmp_path)
     (tmp_path / "identities.csv").write_text("identity,group,shard,views\na,a,x,2\n")
     with pytest.raises(RankPoseError, match="identities.csv' is damaged"):
-        records.read_identity_table(tmp_path)
+        prepared_folder.read_identity_table(tmp_path)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rankpose_tf.core import pose as poses
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, rotation, synthetic
+from rankpose_tf.data import rotation, square_crops, synthetic
 from tests.data.test_augment import mapped, picture
 
 SEED = (7, 11)
@@ -101,7 +101,7 @@ def test_the_picture_turns_clockwise_around_the_squares_centre(degrees, size):
 def test_a_quarter_turn_equals_the_turned_crop_in_sharpness_and_place(size):
     image = cv2.GaussianBlur(picture(40, 40), (0, 0), 2.0)
     view = rotation.crop_rotated(image, SQUARE, tf.constant(np.pi / 2, tf.float32), size)
-    crop = augment.crop_and_resize(image, SQUARE, size)
+    crop = square_crops.crop_and_resize(image, SQUARE, size)
     inner = slice(1, -1)
     np.testing.assert_allclose(view[inner, inner], np.rot90(crop, -1)[inner, inner], atol=2.5)
 
@@ -109,7 +109,7 @@ def test_a_quarter_turn_equals_the_turned_crop_in_sharpness_and_place(size):
 def test_no_turn_on_whole_pixels_is_the_crop_itself():
     image = picture(40, 40)
     view = rotation.crop_rotated(image, SQUARE, tf.constant(0.0), 32)
-    np.testing.assert_allclose(view, augment.crop_and_resize(image, SQUARE, 32), atol=1e-3)
+    np.testing.assert_allclose(view, square_crops.crop_and_resize(image, SQUARE, 32), atol=1e-3)
 
 
 def test_a_turned_crop_averages_the_pixels_it_leaves_out():
@@ -131,7 +131,7 @@ def test_a_turned_crop_is_black_outside_the_picture_and_loses_no_corner_inside_i
 def test_a_view_whose_angle_is_zero_is_the_crop_of_evaluation():
     image = picture(40, 40)
     plain = rotation.crop_turned(image, SQUARE, tf.constant(0.0), 24)
-    np.testing.assert_array_equal(plain, augment.crop_and_resize(image, SQUARE, 24))
+    np.testing.assert_array_equal(plain, square_crops.crop_and_resize(image, SQUARE, 24))
     angle = tf.constant(0.3)
     found = rotation.crop_turned(image, SQUARE, angle, 24)
     np.testing.assert_array_equal(found, rotation.crop_rotated(image, SQUARE, angle, 24))

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, two_views
+from rankpose_tf.data import pairs, prepared_folder, two_views
 
 USABLE = [3, 5, 8]
 
@@ -45,7 +45,7 @@ def test_two_views_are_a_pair_whatever_the_probability():
 
 
 def test_a_stream_holds_the_first_views_of_its_identities(prepared):
-    table = records.read_identity_table(prepared)
+    table = prepared_folder.read_identity_table(prepared)
     first = {}
     for batch in pairs.views(prepared, 32, 1.4, 16):
         for name, pose in zip(batch["identity"].numpy(), batch["pose"].numpy(), strict=True):

@@ -12,7 +12,7 @@ import pytest
 
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder, records
 from rankpose_tf.evaluation import files as evaluation_files
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
@@ -46,11 +46,11 @@ def _prepare(folder, poses=POSES, image=None):
         )
         for name, views in poses.items()
     ]
-    shard = records.shard_name(0, 1)
+    shard = prepared_folder.shard_name(0, 1)
     records.write_shard(folder / shard, identities)
     views = [pose for of_one in poses.values() for pose in of_one]
     description = {
-        "format_version": records.FORMAT_VERSION,
+        "format_version": prepared_folder.FORMAT_VERSION,
         "kind": "aflw2000",
         "source": "faces.zip",
         "protocol_set": "AFLW2000-3D",
@@ -302,7 +302,7 @@ def test_set_without_a_picture_within_the_filter_is_refused(workdir, tmp_path):
 
 
 def test_truncated_shard_is_one_sentence_and_leaves_no_result(data, workdir, constant):
-    shard = data / records.shard_name(0, 1)
+    shard = data / prepared_folder.shard_name(0, 1)
     shard.write_bytes(shard.read_bytes()[:-20])
     before = _contents(workdir)
     with pytest.raises(RankPoseError, match="data: the shards .* can't be read"):
@@ -317,7 +317,7 @@ def test_picture_that_does_not_decode_is_one_sentence(workdir, constant, tmp_pat
 
 
 def test_shards_with_fewer_pictures_than_described_are_refused(data, workdir, constant):
-    (data / records.shard_name(0, 1)).write_bytes(b"")
+    (data / prepared_folder.shard_name(0, 1)).write_bytes(b"")
     with pytest.raises(RankPoseError, match="holds 0 pictures where its dataset.json says 5"):
         evaluation.evaluate(model=workdir, data=data)
 

@@ -29,7 +29,7 @@ def data(tmp_path_factory):
         )
         for name, pose in POSES.items()
     ]
-    write_prepared(folder, [identities], records)
+    write_prepared(folder, [identities])
     about = json.loads((folder / "dataset.json").read_text())
     about |= {"protocol_set": "AFLW2000-3D", "box_source": "pt3d_68", "views_within_limit": 2}
     (folder / "dataset.json").write_text(json.dumps(about))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.preparation import aflw2000, prepare, sources, views
@@ -119,7 +119,7 @@ def test_dataset_json_names_the_landmarks(tmp_path):
         out = tmp_path / f"out-{landmarks}"
         options = {"workers": 1, "progress": False, "landmarks": landmarks}
         assert prepare.prepare(source, out, **options)["box_source"] == expected
-        assert records.read_description(out)["box_source"] == expected
+        assert prepared_folder.read_description(out)["box_source"] == expected
 
 
 def test_the_usual_landmarks_are_the_same_data_set_and_others_are_not(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rankpose_tf.core import pictures
-from rankpose_tf.data import augment, synthetic
+from rankpose_tf.data import square_crops, synthetic
 from rankpose_tf.exporting import tflite
 from rankpose_tf.inference import litert
 from rankpose_tf.models import saving
@@ -36,8 +36,8 @@ def script():
 )
 def test_the_crop_is_that_of_training(script, height, width, box, scale):
     picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    square = augment.square_around(np.float32(box), scale)
-    expected = augment.crop_and_resize(picture, square, 64).numpy()
+    square = square_crops.square_around(np.float32(box), scale)
+    expected = square_crops.crop_and_resize(picture, square, 64).numpy()
     found = script["crop"](picture, box, scale, 64).astype(np.float32)
     # Rounded to bytes, and float32 on the way.
     assert np.abs(found - expected).max() <= 0.51
@@ -155,6 +155,6 @@ def test_it_runs_where_tensorflow_can_not_be_imported(small_model, path, tmp_pat
     assert run.returncode == 0, run.stderr
     words = run.stdout.split()
     assert words[::2] == ["yaw", "pitch", "roll"]
-    crop = augment.crop_and_resize(picture, augment.square_around(box, 1.4), 32).numpy()
+    crop = square_crops.crop_and_resize(picture, square_crops.square_around(box, 1.4), 32).numpy()
     expected = np.degrees(network.predict_on_batch(np.rint(crop)[np.newaxis]))[0]
     np.testing.assert_allclose([float(word) for word in words[1::2]], expected, atol=0.02)

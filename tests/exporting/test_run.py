@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, synthetic
+from rankpose_tf.data import synthetic
 from rankpose_tf.exporting import comparison, formats, savedmodel
 from rankpose_tf.exporting import run as exporting
 from rankpose_tf.inference import runtimes
@@ -40,7 +40,7 @@ def contents(folder):
 def heads(tmp_path_factory):
     """Prepared rendered heads, 208 views: enough to calibrate on."""
     folder = tmp_path_factory.mktemp("heads")
-    write_prepared(folder, [list(synthetic.identities(52, views=4, seed=4, size=64))], records)
+    write_prepared(folder, [list(synthetic.identities(52, views=4, seed=4, size=64))])
     return folder
 
 

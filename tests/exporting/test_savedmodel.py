@@ -10,7 +10,7 @@ from PIL import Image
 
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment, synthetic
+from rankpose_tf.data import square_crops, synthetic
 from rankpose_tf.exporting import decoding, savedmodel
 from rankpose_tf.inference import runtimes
 from rankpose_tf.models import saving
@@ -61,7 +61,7 @@ def keras_degrees(network, crops):
 
 def test_whole_pictures_of_any_size_are_answered_as_keras_does(network, loaded, scenes):
     outputs = loaded.signatures["serving_default"](image_bytes=tf.constant(scenes[0]))
-    expected = [keras_degrees(network, augment.decode(p)[tf.newaxis])[0] for p in scenes[0]]
+    expected = [keras_degrees(network, square_crops.decode(p)[tf.newaxis])[0] for p in scenes[0]]
     np.testing.assert_allclose(angles(outputs), expected, atol=DEGREES)
     assert outputs["valid"].numpy().all()
 
@@ -70,7 +70,9 @@ def test_scenes_are_cropped_as_in_training(network, loaded, scenes):
     pictures, boxes = scenes
     outputs = loaded.signatures["crop"](image_bytes=tf.constant(pictures), box=tf.constant(boxes))
     crops = [
-        augment.crop_and_resize(augment.decode(p), augment.square_around(box, 1.4), SIZE)
+        square_crops.crop_and_resize(
+            square_crops.decode(p), square_crops.square_around(box, 1.4), SIZE
+        )
         for p, box in zip(pictures, boxes, strict=True)
     ]
     np.testing.assert_allclose(angles(outputs), keras_degrees(network, crops), atol=DEGREES)

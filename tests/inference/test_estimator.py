@@ -10,7 +10,7 @@ from PIL import Image
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import Pose
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 from rankpose_tf.inference import detection, estimator
 from rankpose_tf.inference.estimator import PoseEstimator
 
@@ -46,10 +46,10 @@ def scene(height, width, seed=0):
 def training_crop(image, box=None):
     """What training would show the network, rounded."""
     if box is None:
-        square = augment.square_around((0, 0, image.shape[1], image.shape[0]), 1.0)
+        square = square_crops.square_around((0, 0, image.shape[1], image.shape[0]), 1.0)
     else:
-        square = augment.square_around(np.float32(box), SCALE)
-    return np.rint(augment.crop_and_resize(image, square, SIZE)).astype(int)
+        square = square_crops.square_around(np.float32(box), SCALE)
+    return np.rint(square_crops.crop_and_resize(image, square, SIZE)).astype(int)
 
 
 def png(image):

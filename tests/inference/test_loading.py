@@ -59,12 +59,14 @@ def scenes():
 
 def expected_degrees(small_model, scenes, boxes):
     """Keras itself on the crops of training, rounded."""
-    from rankpose_tf.data import augment
+    from rankpose_tf.data import square_crops
     from rankpose_tf.models.saving import load_model
 
     network, _ = load_model(small_model)
     crops = [
-        augment.crop_and_resize(image, augment.square_around(np.float32(box), scale), SIZE)
+        square_crops.crop_and_resize(
+            image, square_crops.square_around(np.float32(box), scale), SIZE
+        )
         for image, box, scale in (
             zip(*scenes, [1.4] * 4, strict=True)
             if boxes

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 from rankpose_tf.models.layers import (
     AntialiasedResize,
     CaffePreprocessing,
@@ -179,7 +179,7 @@ def test_resize_fits_a_picture_that_is_not_square_whole_and_black_beside_it():
 
 def test_resize_is_the_crop_of_the_whole_picture():
     picture = np.random.default_rng(6).uniform(0, 255, (90, 50, 3)).astype(np.float32)
-    square = augment.square_around(tf.constant([0.0, 0.0, 50.0, 90.0]), 1.0)
-    expected = augment.crop_and_resize(picture, square, 32)
+    square = square_crops.square_around(tf.constant([0.0, 0.0, 50.0, 90.0]), 1.0)
+    expected = square_crops.crop_and_resize(picture, square, 32)
     fitted = AntialiasedResize(32)(picture[np.newaxis])[0]
     np.testing.assert_allclose(fitted, expected, atol=1e-3)

@@ -9,7 +9,7 @@ import pytest
 
 from rankpose_tf.core import pictures
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 from rankpose_tf.preparation import manifest, sources, views
 from tests.support import made_up_faces as made_up
 
@@ -221,17 +221,19 @@ def _read(folder, picture, box="1,2,11,12"):
 
 def test_without_a_box_the_package_crop_takes_the_whole_picture(tmp_path):
     view = _read(tmp_path, made_up.jpeg(width=40, height=28), box=",,,")
-    square = augment.square_around(view.box, 1.4).numpy()
+    square = square_crops.square_around(view.box, 1.4).numpy()
     np.testing.assert_allclose(square, [0, -6, 40, 34], atol=1e-4)
 
 
 def test_a_turned_picture_is_stored_upright_and_its_box_is_left_alone(tmp_path):
     picture = made_up.with_orientation(cv2.imencode(".jpg", np.zeros((16, 32, 3)))[1].tobytes(), 6)
     view = _read(tmp_path, picture)
-    assert augment.decode(view.image).shape == (32, 16, 3)
+    assert square_crops.decode(view.image).shape == (32, 16, 3)
     np.testing.assert_array_equal(view.box, [1, 2, 11, 12])
     whole = _read(tmp_path, picture, box=",,,")
-    np.testing.assert_allclose(augment.square_around(whole.box, 1.4), [-8, 0, 24, 32], atol=1e-4)
+    np.testing.assert_allclose(
+        square_crops.square_around(whole.box, 1.4), [-8, 0, 24, 32], atol=1e-4
+    )
 
 
 def test_a_missing_picture_is_skipped(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder, records
 from rankpose_tf.preparation import prepare, views
 from tests.support import made_up_faces as made_up
 
@@ -20,7 +20,7 @@ def _prepare(source, out, **options):
 
 
 def _records(out):
-    dataset = tf.data.TFRecordDataset(records.list_shards(out)).map(records.parse_identity)
+    dataset = tf.data.TFRecordDataset(prepared_folder.list_shards(out)).map(records.parse_identity)
     return {record["identity"].decode(): record for record in dataset.as_numpy_iterator()}
 
 
@@ -44,18 +44,18 @@ def test_every_view_is_written_once_and_described(tmp_path):
         np.testing.assert_allclose(record["poses"], expected, atol=1e-7)
         assert list(record["names"]) == [f"AFW/face_{face}_{v}.jpg".encode() for v in range(3)]
         assert list(record["images"]) == [made_up.jpeg(seed=face * 3 + v) for v in range(3)]
-    assert description == records.read_description(tmp_path / "out")
+    assert description == prepared_folder.read_description(tmp_path / "out")
     assert description["kind"] == "w300lp" and description["source"] == "lp"
     assert description["box_source"] == "pt2d" and description["protocol_set"] == "300W-LP"
     assert (description["identities"], description["views"]) == (7, 21)
     assert description["views_within_limit"] == 21 and description["skipped"] == {}
     assert [shard["file"] for shard in description["shards"]] == [
-        records.shard_name(index, 3) for index in range(3)
+        prepared_folder.shard_name(index, 3) for index in range(3)
     ]
     yaw = description["histogram_degrees"]["yaw"]
     degrees = np.degrees([0.1 * view for view in range(3)] * 7)
     assert yaw["counts"] == np.histogram(degrees, yaw["edges"])[0].tolist()
-    table = records.read_identity_table(tmp_path / "out")
+    table = prepared_folder.read_identity_table(tmp_path / "out")
     assert [row["shard"] for row in table] == sorted(row["shard"] for row in table)
     assert {row["identity"]: row["views"] for row in table} == dict.fromkeys(found, 3)
 
@@ -64,8 +64,8 @@ def test_nothing_but_the_data_set_is_left_and_no_path_of_the_machine_is_in_it(tm
     folder = made_up.write_300w_lp(tmp_path / "lp")
     _prepare(folder, tmp_path / "out", shards=2)
     content = _content(tmp_path / "out")
-    assert sorted(content) == ["dataset.json", "identities.csv", records.shard_name(0, 2),
-                               records.shard_name(1, 2), "skipped.csv"]  # fmt: skip
+    assert sorted(content) == ["dataset.json", "identities.csv", prepared_folder.shard_name(0, 2),
+                               prepared_folder.shard_name(1, 2), "skipped.csv"]  # fmt: skip
     assert not any(str(tmp_path).encode() in text for text in content.values())
 
 
@@ -129,7 +129,7 @@ def test_too_much_skipped_leaves_the_list_and_no_data_set_until_it_is_allowed(tm
     assert "\n" not in str(error.value)
     assert len(_skipped(out)) == 7
     with pytest.raises(RankPoseError, match=r"no dataset\.json"):
-        records.read_description(out)
+        prepared_folder.read_description(out)
     before = {path: path.stat().st_mtime_ns for path in out.glob("shard-*")}
     assert _prepare(source, out, max_skipped_fraction=6 / 88)["identities"] == 29
     assert before == {path: path.stat().st_mtime_ns for path in out.glob("shard-*")}
@@ -212,18 +212,18 @@ def test_a_finished_data_set_is_left_as_it_is(tmp_path):
 def test_the_fingerprint_is_that_of_the_content_wherever_it_lies(tmp_path, monkeypatch):
     source, out = made_up.write_300w_lp(tmp_path / "lp"), tmp_path / "out"
     _prepare(source, out, shards=2)
-    first = records.fingerprint(out)
+    first = prepared_folder.fingerprint(out)
     monkeypatch.chdir(tmp_path)
-    assert records.fingerprint("./lp/../out/") == first
-    assert records.fingerprint(shutil.copytree(out, tmp_path / "copy")) == first
+    assert prepared_folder.fingerprint("./lp/../out/") == first
+    assert prepared_folder.fingerprint(shutil.copytree(out, tmp_path / "copy")) == first
     # Other times of the files make another source, but the same data set.
     (source / "300W_LP" / "AFW" / "face_0_0.jpg").touch()
     _prepare(source, tmp_path / "again", shards=2)
-    assert records.fingerprint(tmp_path / "again") == first
+    assert prepared_folder.fingerprint(tmp_path / "again") == first
     label = made_up.label((0.1, 0.011, 0.0))
     (source / "300W_LP" / "AFW" / "face_1_1.mat").write_bytes(label)
     _prepare(source, tmp_path / "other", shards=2)
-    assert records.fingerprint(tmp_path / "other") != first
+    assert prepared_folder.fingerprint(tmp_path / "other") != first
 
 
 def test_another_source_content_or_option_overwrites_nothing(tmp_path):
@@ -278,5 +278,5 @@ def test_the_true_300w_lp_is_prepared_with_default_options(shared_data, tmp_path
     description = _prepare(shared_data / "w300lp_sample.zip", tmp_path / "out")
     assert (description["identities"], description["views"]) == (4, 8)
     assert description["skipped"] == {views.TOO_FEW_VIEWS: 1}
-    groups = {row["group"] for row in records.read_identity_table(tmp_path / "out")}
+    groups = {row["group"] for row in prepared_folder.read_identity_table(tmp_path / "out")}
     assert groups == {"AFW/AFW_134212_1", "HELEN/HELEN_232194_1"}

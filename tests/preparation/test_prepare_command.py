@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from tests.support import made_up_faces as made_up
 from tests.support.doors import run_door
 
@@ -23,7 +23,7 @@ def test_it_prepares_shows_a_bar_and_is_quick_and_harmless_the_second_time(tmp_p
         str(out),
     ]
     assert "12/12" in first.stderr and "Traceback" not in first.stderr
-    assert records.read_description(out)["views"] == 12
+    assert prepared_folder.read_description(out)["views"] == 12
     second = run_door("prepare", *command)
     assert (second.returncode, second.stdout) == (0, first.stdout)
     assert "finished already" in second.stderr

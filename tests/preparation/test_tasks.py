@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder, records
 from rankpose_tf.preparation import plan as plans
 from rankpose_tf.preparation import prepare, tasks
 from tests.support import made_up_faces as made_up
@@ -22,7 +22,7 @@ def _prepare(source, out):
 
 
 def _identities(out):
-    dataset = tf.data.TFRecordDataset(records.list_shards(out)).map(records.parse_identity)
+    dataset = tf.data.TFRecordDataset(prepared_folder.list_shards(out)).map(records.parse_identity)
     return [record["identity"].decode() for record in dataset.as_numpy_iterator()]
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rankpose_tf.core import pictures
-from rankpose_tf.data import augment
+from rankpose_tf.data import square_crops
 from rankpose_tf.preparation import sources, views
 from tests.support import made_up_faces as made_up
 
@@ -53,7 +53,7 @@ def test_another_format_becomes_a_png_without_loss(tmp_path):
     (tmp_path / "a.jpg").write_bytes(cv2.imencode(".bmp", pixels)[1].tobytes())
     content = views.read_picture(sources.Folder(tmp_path), "a.jpg")
     assert content.startswith(b"\x89PNG")
-    np.testing.assert_array_equal(augment.decode(content), pixels[..., ::-1])
+    np.testing.assert_array_equal(square_crops.decode(content), pixels[..., ::-1])
 
 
 def read(tmp_path, content):
@@ -61,7 +61,7 @@ def read(tmp_path, content):
     (tmp_path / "a").write_bytes(content)
     stored = views.read_picture(sources.Folder(tmp_path), "a")
     assert pictures.is_plain(stored)
-    return augment.decode(stored).numpy()
+    return square_crops.decode(stored).numpy()
 
 
 def test_exif_orientation_is_applied_once(tmp_path):

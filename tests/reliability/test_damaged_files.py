@@ -11,7 +11,7 @@ from PIL import Image
 
 from rankpose_tf.core import pictures
 from rankpose_tf.core.pose import ANGLES
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import other_systems
 from rankpose_tf.inference import litert
 from rankpose_tf.models import shipped
@@ -31,7 +31,7 @@ def valid(tmp_path_factory, prepared):
                 file.write([ROW._replace(path=f"{index}.jpg"), results.Row("b", reason="none")])
     for name in ("dataset.json", "identities.csv"):
         (folder / name).write_bytes((prepared / name).read_bytes())
-    for row in records.read_description(prepared)["shards"]:
+    for row in prepared_folder.read_description(prepared)["shards"]:
         (folder / row["file"]).touch()
     generator = np.random.default_rng(0)
     picture = Image.fromarray(generator.integers(0, 256, (24, 32, 3), np.uint8))
@@ -55,8 +55,8 @@ def read_results(path):
 READERS = {
     "rows.csv": read_results,
     "rows.jsonl": read_results,
-    "dataset.json": lambda path: records.read_description(path.parent),
-    "identities.csv": lambda path: records.read_identity_table(path.parent),
+    "dataset.json": lambda path: prepared_folder.read_description(path.parent),
+    "identities.csv": lambda path: prepared_folder.read_identity_table(path.parent),
     **{f"picture.{kind}": pictures.read for kind in ("jpeg", "png", "tiff", "webp", "bmp", "gif")},
     "model.tflite": litert.description,
     "poses.csv": other_systems.read_angles,

@@ -9,7 +9,7 @@ import types
 import pytest
 import tensorflow as tf
 
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import identity_split, prepared_folder
 from rankpose_tf.preparation import tasks
 from rankpose_tf.studies import ablation_runs
 from rankpose_tf.training import callbacks, workdir
@@ -86,7 +86,7 @@ def test_a_result_or_a_sentence_2000_times(name, tmp_path):
 @pytest.fixture
 def one_shard(prepared, tmp_path):
     """A prepared folder of one shard with three identities, whose dataset.json has no checksum."""
-    whole = tf.data.TFRecordDataset(records.list_shards(prepared)).take(3)
+    whole = tf.data.TFRecordDataset(prepared_folder.list_shards(prepared)).take(3)
     description = json.loads((prepared / "dataset.json").read_text())
     description["shards"] = [{"file": "shard-00000-of-00001.tfrecord"}]
     (tmp_path / "dataset.json").write_text(json.dumps(description))
@@ -98,7 +98,7 @@ def one_shard(prepared, tmp_path):
 
 
 def read_shard(path):
-    for record in pairs.usable_records(path.parent):
+    for record in identity_split.usable_records(path.parent):
         assert len(record["images"]) == len(record["poses"])
 
 

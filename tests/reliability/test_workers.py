@@ -27,12 +27,12 @@ STEPS = 4
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Shards of 24 rendered heads, six files."""
-    from rankpose_tf.data import records, synthetic
+    from rankpose_tf.data import synthetic
     from tests.conftest import write_prepared
 
     folder = tmp_path_factory.mktemp("data")
     heads = list(synthetic.identities(24, views=4, seed=3, size=64))
-    write_prepared(folder, [heads[index::6] for index in range(6)], records)
+    write_prepared(folder, [heads[index::6] for index in range(6)])
     return folder
 
 

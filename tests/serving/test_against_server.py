@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rankpose_tf.data import augment, synthetic
+from rankpose_tf.data import square_crops, synthetic
 from rankpose_tf.exporting import savedmodel
 from rankpose_tf.models import saving
 from rankpose_tf.serving import GrpcClient, RestClient, ServingError
@@ -100,7 +100,7 @@ def test_metadata_names_what_the_export_wrote(client):
 
 
 def test_pictures_are_answered_as_keras_does(client, network, scenes):
-    whole = [augment.decode(content)[tf.newaxis] for content in scenes[0]]
+    whole = [square_crops.decode(content)[tf.newaxis] for content in scenes[0]]
     expected = [keras_degrees(network, picture)[0] for picture in whole]
     np.testing.assert_allclose(angles(client.predict(scenes[0])), expected, atol=DEGREES)
 
@@ -108,7 +108,9 @@ def test_pictures_are_answered_as_keras_does(client, network, scenes):
 def test_crops_are_answered_as_keras_does(client, network, scenes):
     contents, boxes, _ = scenes
     crops = [
-        augment.crop_and_resize(augment.decode(content), augment.square_around(box, 1.4), SIDE)
+        square_crops.crop_and_resize(
+            square_crops.decode(content), square_crops.square_around(box, 1.4), SIDE
+        )
         for content, box in zip(contents, boxes, strict=True)
     ]
     found = angles(client.predict_crops(contents, boxes))

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.studies import ablation_cells, ablation_runs
 from tests.support.doors import run_line
 
@@ -135,7 +135,7 @@ def write_trained(workdir, prepared):
 
 
 def write_tested(out, prepared, protocol_set=None):
-    about = records.read_description(prepared)
+    about = prepared_folder.read_description(prepared)
     os.makedirs(out)
     found = {"set": protocol_set or about["protocol_set"], "crop": {"boxes": about["box_source"]}}
     with open(os.path.join(out, "evaluation.json"), "w") as stream:
@@ -150,7 +150,7 @@ def test_every_run_is_trained_with_its_recorded_flags_and_then_tested(folder, pr
         assert train["--flagfile"] == str(run.settings)
         assert run.settings.read_text().splitlines() == list(run.lines)
         assert train["--workdir"] == test["--model"] == str(run.workdir)
-        assert ablation_runs.is_finished(run, prepared, records.read_description(prepared))
+        assert ablation_runs.is_finished(run, prepared, prepared_folder.read_description(prepared))
     ablation_runs.complete(runs, eval_data=prepared, progress=False)
     assert len(commands) == 4
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.data import identity_split, pairs, prepared_folder, synthetic
 from rankpose_tf.models import saving
 from rankpose_tf.studies import pair_order
 from rankpose_tf.training import losses
@@ -46,7 +46,7 @@ def test_labels_that_are_all_equal_are_an_error():
 def test_the_share_is_the_one_that_training_reports(small_model, prepared):
     found = pair_order.measure(small_model, prepared, validation_identities=5, batch_size=7)
     network, _ = saving.load_model(small_model)
-    threshold = pairs.held_out_threshold(records.read_identity_table(prepared), 5)
+    threshold = identity_split.held_out_threshold(prepared_folder.read_identity_table(prepared), 5)
     metric = losses.OrderAccuracy()
     for views, pose in pairs.validation_pairs(
         prepared, input_size=32, batch_size=4, threshold=threshold
@@ -64,6 +64,6 @@ def test_nothing_held_out_is_named(small_model, prepared):
 
 
 def test_a_set_without_pairs_is_named(small_model, tmp_path):
-    write_prepared(tmp_path, [list(synthetic.identities(6, views=1, seed=1, size=48))], records)
+    write_prepared(tmp_path, [list(synthetic.identities(6, views=1, seed=1, size=48))])
     with pytest.raises(RankPoseError, match="none of 3 held-out identities .* has two usable"):
         pair_order.measure(small_model, tmp_path, validation_identities=3)

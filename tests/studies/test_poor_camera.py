@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import identity_split, records
 from rankpose_tf.studies import poor_camera
 
 EDGES = ("left", "top", "right", "bottom")
@@ -23,8 +23,8 @@ def test_no_identity_was_trained_on_or_is_in_two_tables(prepared, table, tmp_pat
     tables = {name: rows_of(tmp_path / "poor" / name) for name in ("own", "mixed", "test", "clean")}
     assert [len(rows) for rows in tables.values()] == list(counts.values()) == [24, 48, 8, 8]
     own, mixed, test, clean = ({row["identity"] for row in rows} for rows in tables.values())
-    threshold = pairs.held_out_threshold(table, 8)
-    held_out = pairs.held_out_records(prepared, threshold).map(records.parse_identity)
+    threshold = identity_split.held_out_threshold(table, 8)
+    held_out = identity_split.held_out_records(prepared, threshold).map(records.parse_identity)
     assert own | test == {record["identity"].numpy().decode() for record in held_out}
     assert not own & test and test == clean and own == mixed
 

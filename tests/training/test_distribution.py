@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras.src.backend.tensorflow import trainer
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import pairs, prepared_folder, records
 from rankpose_tf.training import distribution, stages
 from rankpose_tf.training.recipe import Recipe, differences
 
@@ -76,7 +76,7 @@ def identities(prepared, workers, worker, chosen=0):
     count = stream.keywords["round_length"]
     batches = stream(augmentation=None).take(2 * count).as_numpy_iterator()
     owner = {}
-    for shard in records.list_shards(prepared):
+    for shard in prepared_folder.list_shards(prepared):
         for record in tf.data.TFRecordDataset(shard):
             record = records.parse_identity(record)
             for pose in record["poses"].numpy():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.data import identity_split, pairs, prepared_folder, records, synthetic
 from rankpose_tf.models import saving
 from rankpose_tf.training import held_out
 from tests.conftest import write_prepared
@@ -11,8 +11,8 @@ from tests.conftest import write_prepared
 def absolute_errors(workdir, data, threshold):
     """Names, true yaw and absolute errors (N, 3) of every held-out view, one by one."""
     network, _ = saving.load_model(workdir)
-    groups = [row["group"] for row in records.read_identity_table(data)]
-    hashes = dict(zip(groups, pairs._group_hash(groups).numpy(), strict=True))
+    groups = [row["group"] for row in prepared_folder.read_identity_table(data)]
+    hashes = dict(zip(groups, identity_split._group_hash(groups).numpy(), strict=True))
     names, poses, errors = [], [], []
     for batch in pairs.views(data, 32, 1.4, 1):
         if hashes[batch["identity"].numpy()[0].decode()] <= threshold:
@@ -23,7 +23,7 @@ def absolute_errors(workdir, data, threshold):
 
 
 def test_figures_are_those_of_the_held_out_views_alone(small_model, prepared):
-    threshold = pairs.held_out_threshold(records.read_identity_table(prepared), 5)
+    threshold = identity_split.held_out_threshold(prepared_folder.read_identity_table(prepared), 5)
     found = held_out.errors(small_model, prepared, threshold, batch_size=3)
     names, poses, errors = absolute_errors(small_model, prepared, threshold)
     assert found["images"] == len(names) == 5 * 4
@@ -51,7 +51,7 @@ def test_without_names_that_tell_there_are_no_first_views(small_model, tmp_path)
         )
         for head in synthetic.identities(4, views=2, seed=1, size=48)
     ]
-    write_prepared(tmp_path, [heads], records)
-    threshold = pairs.held_out_threshold(records.read_identity_table(tmp_path), 2)
+    write_prepared(tmp_path, [heads])
+    threshold = identity_split.held_out_threshold(prepared_folder.read_identity_table(tmp_path), 2)
     found = held_out.errors(small_model, tmp_path, threshold)
     assert found["images"] == 2 * 2 and found["first_views"] is None

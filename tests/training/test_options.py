@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import pairs, records, synthetic
+from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.models import saving, towers
 from rankpose_tf.training.recipe import Recipe, to_flagfile
 from tests.conftest import write_prepared
@@ -121,7 +121,7 @@ def test_without_held_out_identities_the_last_epoch_is_kept(prepared, tmp_path):
 def test_pictures_of_their_own_are_trained_and_validated_one_by_one(tmp_path):
     heads = list(synthetic.identities(16, views=1, seed=1, size=48))
     (tmp_path / "data").mkdir()
-    write_prepared(tmp_path / "data", [heads], records, minimum_views=1)
+    write_prepared(tmp_path / "data", [heads], minimum_views=1)
     options = {"epochs": 1, "steps_per_epoch": 2, "pairs": "any"}
     result = train(tmp_path / "data", tmp_path / "run", **options)
     assert result["training_identities"] == 12 and result["held_out"]["images"] == 4

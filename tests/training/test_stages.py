@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records, synthetic
+from rankpose_tf.data import identity_split, prepared_folder, synthetic
 from rankpose_tf.training import stages
 from rankpose_tf.training.recipe import Recipe
 from tests.conftest import write_prepared
@@ -16,16 +16,16 @@ from tests.conftest import write_prepared
 )
 def test_200_are_held_out_or_a_fifth_of_fewer_than_400(monkeypatch, identities, asked, held_out):
     table = [{"group": str(number), "usable": 2, "views": 2} for number in range(identities)]
-    monkeypatch.setattr(records, "read_identity_table", lambda data: table)
-    monkeypatch.setattr(stages.pair_streams, "held_out_threshold", lambda table, count: count)
-    monkeypatch.setattr(stages.pair_streams, "count_training_identities", lambda *_: identities)
+    monkeypatch.setattr(prepared_folder, "read_identity_table", lambda data: table)
+    monkeypatch.setattr(identity_split, "held_out_threshold", lambda table, count: count)
+    monkeypatch.setattr(identity_split, "count_training_identities", lambda *_: identities)
     recipe = Recipe(data="made up", validation_identities=asked)
     assert stages.split(recipe, "made up").held_out == held_out
 
 
 def test_pictures_of_their_own_train_in_pairs_of_any_two(tmp_path):
     heads = synthetic.identities(12, views=1, seed=1, size=48)
-    write_prepared(tmp_path, [list(heads)], records, minimum_views=1)
+    write_prepared(tmp_path, [list(heads)], minimum_views=1)
     single = Recipe(data=str(tmp_path), pairs="any", validation_identities=2)
     assert stages.split(single, tmp_path).identities == 10
     with pytest.raises(RankPoseError, match="has one view, and a pair is of two; .*--pairs=any"):
@@ -35,7 +35,7 @@ def test_pictures_of_their_own_train_in_pairs_of_any_two(tmp_path):
 def test_the_choice_of_pairs_does_not_change_whose_they_are(tmp_path):
     heads = list(synthetic.identities(8, views=2, seed=1, size=48))
     heads += synthetic.identities(4, views=1, seed=2, size=48)
-    write_prepared(tmp_path, [heads], records)
+    write_prepared(tmp_path, [heads])
     for pairs in ("identity", "any", "photos"):
         recipe = Recipe(data=str(tmp_path), pairs=pairs, validation_identities=0)
         assert stages.split(recipe, tmp_path).identities == 8

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from rankpose_tf.data import pairs, records
+from rankpose_tf.data import identity_split, pairs, prepared_folder
 from rankpose_tf.models import saving
 from rankpose_tf.training import callbacks
 from tests.support.small_training import train
@@ -69,11 +69,14 @@ def test_the_best_model_holds_the_averaged_weights_and_the_checkpoint_the_traine
 def test_it_is_the_averaged_weights_that_are_validated(averaged, prepared):
     workdir, _ = averaged
     tower, description = saving.load_model(workdir)
-    table = records.read_identity_table(prepared)
+    table = prepared_folder.read_identity_table(prepared)
     errors = [
         np.abs(tower(view) - pose[:, index])
         for views, pose in pairs.validation_pairs(
-            prepared, input_size=32, batch_size=8, threshold=pairs.held_out_threshold(table, 4)
+            prepared,
+            input_size=32,
+            batch_size=8,
+            threshold=identity_split.held_out_threshold(table, 4),
         )
         for index, view in enumerate(views)
     ]
