@@ -101,7 +101,7 @@ class Runs:
         half = half_files(folder, expected)
         assert not half, f"half files under final names: {half}"
         if outcome == "broken":
-            if not half and content(folder) == expected:
+            if content(folder) == expected:
                 outcome = "finished, then broken"
             again = self.specification.get("again") or self.specification["arguments"]
             code, said = self.run(folder, again)
