@@ -1,9 +1,9 @@
 """The crop rule of training without TensorFlow: the same numbers, on NumPy and OpenCV alone.
 
-`data/square_crops.py` crops with TensorFlow's op ScaleAndTranslate (triangle kernel, antialiased). For
-one picture that op's call costs more than its arithmetic, and a machine that runs a .tflite file
-need not load TensorFlow. Here a crop is two products with banded matrices, one an axis, with the
-op's weights: pixel centres at halves, a kernel that widens as the picture shrinks, weights
+`data/square_crops.py` crops with TensorFlow's op ScaleAndTranslate (triangle kernel, antialiased).
+For one picture that op's call costs more than its arithmetic, and a machine that runs a .tflite
+file need not load TensorFlow. Here a crop is two products with banded matrices, one an axis, with
+the op's weights: pixel centres at halves, a kernel that widens as the picture shrinks, weights
 normalised to 1 at the picture's border, and black where a pixel of the result lies outside.
 
 A band is kept as dense blocks: a few rows of the result by the pixels that they share, so that
