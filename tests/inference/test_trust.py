@@ -100,3 +100,38 @@ def test_a_lambda_runs_nothing(small_model, tmp_path):
     with pytest.raises(RankPoseError, match="could not be read"):
         rankpose_tf.load(tmp_path / "lambda.keras")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"module": "os", "class_name": "system", "registered_name": "os>system"},
+        {"module": "subprocess", "class_name": "Popen", "registered_name": None},
+        {"module": "keras.layers", "class_name": "NoLayer", "registered_name": None},
+        {"module": None, "class_name": "Strange", "registered_name": "elsewhere>Strange"},
+    ],
+)
+def test_a_class_that_is_no_layer_of_ours_is_neither_made_nor_called(
+    small_model, tmp_path, changed, monkeypatch
+):
+    called = []
+    monkeypatch.setattr("os.system", called.append)
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: called.append(a))
+    path = tmp_path / "other.keras"
+    with (
+        zipfile.ZipFile(small_model / "best.keras") as before,
+        zipfile.ZipFile(path, "w") as after,
+    ):
+        for name in before.namelist():
+            content = before.read(name)
+            if name == "config.json":
+                model = json.loads(content)
+                layer = next(
+                    entry for entry in model["config"]["layers"] if entry["class_name"] == "Conv2D"
+                )
+                layer.update(changed)
+                content = json.dumps(model)
+            after.writestr(name, content)
+    with pytest.raises(RankPoseError, match="could not be read"):
+        rankpose_tf.load(path)
+    assert called == []
