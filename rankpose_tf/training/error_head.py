@@ -21,7 +21,8 @@ from rankpose_tf.evaluation import doubt
 from rankpose_tf.models import expected_error, saving
 from rankpose_tf.training import error_views
 from rankpose_tf.training.error_features import Drawn, Look
-from rankpose_tf.training.recipe import Recipe, from_flagfile
+from rankpose_tf.training.flags_cfg import from_flagfile
+from rankpose_tf.training.recipe import Recipe
 from rankpose_tf.training.stages import split
 
 # E at first, before anything is learned: sigmoid of it times 90 degrees.

@@ -7,7 +7,7 @@ import keras
 
 from rankpose_tf.core import damage, files, locks
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.training.recipe import differences, from_flagfile, to_flagfile
+from rankpose_tf.training.flags_cfg import differences, from_flagfile, to_flagfile
 
 # Options that name a file or folder -> the line of flags.cfg that tells its content.
 _CONTENTS = {

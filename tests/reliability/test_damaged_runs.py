@@ -13,7 +13,8 @@ from rankpose_tf.data import identity_split, prepared_folder
 from rankpose_tf.preparation import tasks
 from rankpose_tf.studies import ablation_runs
 from rankpose_tf.training import callbacks, workdir
-from rankpose_tf.training.recipe import Recipe, to_flagfile
+from rankpose_tf.training.flags_cfg import to_flagfile
+from rankpose_tf.training.recipe import Recipe
 from tests.support.mutations import ends, mutated
 
 RECIPE = Recipe(data="somewhere", tower="compact")

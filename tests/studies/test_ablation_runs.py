@@ -137,7 +137,9 @@ def write_trained(workdir, prepared):
 def write_tested(out, prepared, protocol_set=None):
     about = prepared_folder.read_description(prepared)
     os.makedirs(out)
-    found = {"set": protocol_set or about["protocol_set"], "crop": {"boxes": about["box_source"]}}
+    found = {"set": protocol_set or about["protocol_set"], "crop": {"boxes": about["box_source"]},
+             "protocol": "made up", "images": 4,
+             "mae": {"yaw": 1.0, "pitch": 1.0, "roll": 1.0, "mean": 1.0}}  # fmt: skip
     with open(os.path.join(out, "evaluation.json"), "w") as stream:
         json.dump(found, stream)
 

@@ -19,12 +19,12 @@ from tests.support.one_block import one_block_towers
 def main(saves):
     save, done = callbacks.SaveLast._save, []
 
-    def save_or_die(callback):
+    def save_or_die(callback, *state):
         if len(done) == saves:
             with files.replaced(callback.path) as beside:
                 callback.model.save(beside)
                 os.kill(os.getpid(), signal.SIGKILL)
-        done.append(save(callback))
+        done.append(save(callback, *state))
 
     callbacks.SaveLast._save = save_or_die
     with one_block_towers():

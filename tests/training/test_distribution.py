@@ -13,7 +13,8 @@ from keras.src.backend.tensorflow import trainer
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, prepared_folder, records
 from rankpose_tf.training import distribution, stages
-from rankpose_tf.training.recipe import Recipe, differences
+from rankpose_tf.training.flags_cfg import differences
+from rankpose_tf.training.recipe import Recipe
 
 WORKERS = ["host1:2222", "host2:2222"]
 

@@ -11,7 +11,8 @@ from rankpose_tf.core.pose import rotation_from_angles
 from rankpose_tf.models import saving
 from rankpose_tf.training import error_head, error_views
 from rankpose_tf.training.error_recipe import ErrorRecipe
-from rankpose_tf.training.recipe import Recipe, to_flagfile
+from rankpose_tf.training.flags_cfg import to_flagfile
+from rankpose_tf.training.recipe import Recipe
 
 SMALL = {"identities": 8, "hidden": 4, "epochs": 2, "batch_size": 16}
 

@@ -15,7 +15,8 @@ import tensorflow as tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import saving
 from rankpose_tf.training import callbacks
-from rankpose_tf.training.recipe import Recipe, from_flagfile
+from rankpose_tf.training.flags_cfg import from_flagfile
+from rankpose_tf.training.recipe import Recipe
 from tests.support import killed_training
 from tests.support.doors import run_line
 from tests.support.small_training import SMALL, history, train
@@ -168,9 +169,11 @@ def test_a_missing_data_folder_is_named(tmp_path):
 
 
 def test_history_reads_what_it_wrote(tmp_path):
-    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n2,0.25\n")
+    columns = "epoch,step,seconds,images_per_second,loss"
+    (tmp_path / "history.csv").write_text(f"{columns}\n1,20,3,9,0.5\n2,40,4,8,0.25\n")
     rows = callbacks.read_history(tmp_path / "history.csv")
-    assert rows == [{"epoch": 1.0, "loss": 0.5}, {"epoch": 2.0, "loss": 0.25}]
+    assert [list(row.values()) for row in rows] == [[1, 20, 3, 9, 0.5], [2, 40, 4, 8, 0.25]]
+    assert list(rows[0]) == columns.split(",")
 
 
 def test_a_wrong_flag_value_ends_with_a_sentence_and_no_workdir(prepared, tmp_path):

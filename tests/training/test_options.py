@@ -8,7 +8,8 @@ import tensorflow as tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.models import saving, towers
-from rankpose_tf.training.recipe import Recipe, to_flagfile
+from rankpose_tf.training.flags_cfg import to_flagfile
+from rankpose_tf.training.recipe import Recipe
 from tests.conftest import write_prepared
 from tests.support.small_training import SMALL, train
 
@@ -91,7 +92,7 @@ def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
     recipe = Recipe(data=str(prepared), epochs=1, **SMALL)
     (tmp_path / "flags.cfg").write_text(to_flagfile(recipe))
     (tmp_path / "last.keras").write_bytes(b"half a file")
-    with pytest.raises(RankPoseError, match="checkpoint .*last.keras.* could not be read"):
+    with pytest.raises(RankPoseError, match="workdir: .*last.keras. could not be read .*"):
         train(prepared, tmp_path, epochs=1)
 
 

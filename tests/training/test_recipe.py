@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.training.recipe import Recipe, differences, from_flagfile, groups, to_flagfile
+from rankpose_tf.training.flags_cfg import differences, from_flagfile, to_flagfile
+from rankpose_tf.training.recipe import Recipe, groups
 from tests.support.doors import given_flags, run_door
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

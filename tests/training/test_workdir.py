@@ -3,7 +3,8 @@
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.training.recipe import Recipe, from_flagfile
+from rankpose_tf.training.flags_cfg import from_flagfile
+from rankpose_tf.training.recipe import Recipe
 from rankpose_tf.training.workdir import claimed
 
 

@@ -1,0 +1,52 @@
+"""A recipe as the text of a run's flags.cfg, read back, and held against another."""
+
+import dataclasses
+
+from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.training.recipe import OF_A_SESSION, Recipe, groups
+
+
+def to_flagfile(recipe):
+    """A recipe as text that `rankpose_tf.train --flagfile` takes, every option on a line."""
+    lines = []
+    for group, names in groups().items():
+        lines.append(f"# {group}")
+        lines += [f"--{name}={getattr(recipe, name)}" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def from_flagfile(text):
+    """The recipe that `to_flagfile` wrote.
+
+    An option that an earlier version did not have is at its default: a default keeps what was.
+
+    Raises:
+      RankPoseError: if it has an option that this version has not, or another value than it may.
+    """
+    lines = [line for line in text.splitlines() if line.startswith("--")]
+    values = dict(line.removeprefix("--").partition("=")[::2] for line in lines)
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    unknown = sorted(values.keys() - fields)
+    if unknown:
+        raise RankPoseError(f"flags.cfg has {', '.join(unknown)}, no option of this version")
+    return Recipe(**{name: _from_text(fields[name], value) for name, value in values.items()})
+
+
+def _from_text(field, text):
+    """A value from its text; the text where it can't be, which `Recipe` then refuses."""
+    if field.type is bool:
+        return {"True": True, "False": False}.get(text, text)
+    try:
+        return field.type(text)
+    except ValueError:
+        return text
+
+
+def differences(begun, asked):
+    """Dict of option -> (value in the one recipe, value in the other), where they differ.
+
+    Those of `OF_A_SESSION` are left out.
+    """
+    pairs = ((name, (getattr(begun, name), value)) for name, value in vars(asked).items())
+    differing = {name: both for name, both in pairs if both[0] != both[1]}
+    return {name: both for name, both in differing.items() if name not in OF_A_SESSION}
