@@ -113,3 +113,12 @@ def build_siamese(tower, input_size):
 def single_image_model(siamese):
     """The tower of a Siamese model: the same layers and variables, nothing copied."""
     return siamese.get_layer("tower")
+
+
+def normalizations(model):
+    """Yields every BatchNormalization of a model, those of models within it too."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from normalizations(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            yield layer

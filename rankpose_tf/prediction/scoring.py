@@ -15,7 +15,7 @@ import pathlib
 import uuid
 
 import rankpose_tf
-from rankpose_tf.core import extras
+from rankpose_tf.core import damage, extras
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import units
 
@@ -46,14 +46,14 @@ class Summary:
     without_face: int = 0
     failed: int = 0
     files: int = 0
-    found: int = 0
+    earlier: int = 0
 
     def __str__(self):
         line = (
             f"{self.pictures} pictures: {self.faces} faces, {self.without_face} without a face, "
             f"{self.failed} that could not be read; {self.files} files"
         )
-        return line + (f", {self.found} more were there already" if self.found else "")
+        return line + (f", {self.earlier} more were there already" if self.earlier else "")
 
 
 def run(named, out, options, *, pictures_per_file=1000, beam_options=()):
@@ -80,7 +80,7 @@ def run(named, out, options, *, pictures_per_file=1000, beam_options=()):
     pipeline_options = _beam_options(beam_options)
     names = _claimed(out, planned, options)
     left = {name: unit for name, unit in zip(names, planned, strict=True) if not names[name]}
-    summary = Summary(files=len(left), found=len(planned) - len(left))
+    summary = Summary(files=len(left), earlier=len(planned) - len(left))
     if left:
         pipeline = beam.Pipeline(options=pipeline_options)
         handler = _inference.KeyedModelHandler(Handler(options))
@@ -101,10 +101,10 @@ def _beam_options(line):
     try:
         options = _pipeline_options.PipelineOptions([*line])
         standard = options.view_as(_pipeline_options.StandardOptions)
-        unknown = options.get_all_options(retain_unknown_options=True, drop_default=True)
+        # Read to be checked: what no part of Beam knows stays, for a runner of its own.
+        options.get_all_options(retain_unknown_options=True, drop_default=True)
     except SystemExit as error:
         raise RankPoseError(f"beam: {' '.join(line)!r} is no option of Apache Beam's") from error
-    del unknown
     standard.runner = standard.runner or _RUNNER
     return options
 
@@ -139,8 +139,10 @@ def _claimed(out, planned, options):
 
 
 def _check_same(out, record):
-    with _filesystems.open(_filesystems.join(out, _RECORD)) as stream:
-        begun = json.loads(stream.read())
+    path = _filesystems.join(out, _RECORD)
+    advice = "pass a new folder, or remove this one and score again"
+    with damage.told("out", path, advice), _filesystems.open(path) as stream:
+        begun = dict(json.loads(stream.read()))
     differing = [name for name in record if begun.get(name) != record[name]]
     if differing:
         raise RankPoseError(

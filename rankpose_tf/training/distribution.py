@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.models import towers
 from rankpose_tf.training import keras_workers
 from rankpose_tf.training.recipe import STRATEGIES
 
@@ -175,11 +176,8 @@ def lost_workers_told(devices):
 
 def _synchronize(model):
     """BatchNormalization takes its statistics over the replicas, and keeps the same on all."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            _synchronize(layer)
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
+    for layer in towers.normalizations(model):
+        layer.synchronized = True
 
 
 def _of_environment():

@@ -8,10 +8,8 @@ refused.
 import hashlib
 import pathlib
 
-import keras
-
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.models import saving, shipped
+from rankpose_tf.models import saving, shipped, towers
 
 # Options that a model's weights settle.
 ARCHITECTURE = ("tower", "input_size", "transform", "separate_features", "compact_width")
@@ -119,8 +117,5 @@ def copy_weights(init, tower):
 
 def freeze_normalization(model):
     """Makes every BatchNormalization of a model a constant: statistics, scale and shift."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            freeze_normalization(layer)
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+    for layer in towers.normalizations(model):
+        layer.trainable = False

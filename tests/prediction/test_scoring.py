@@ -88,13 +88,13 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_one_that_was_not(faces, score
     (tmp_path / ".poses-00002-of-00003.parquet-0a1b").write_bytes(b"PAR1 half")
     summary = scoring.run([str(faces)], str(tmp_path), OPTIONS, pictures_per_file=4)
     assert contents(tmp_path) == whole
-    assert (summary.files, summary.found, summary.failed) == (2, 1, 0)
+    assert (summary.files, summary.earlier, summary.failed) == (2, 1, 0)
 
 
 def test_a_finished_run_is_left_as_it_is(faces, scored):
     before = {path: path.stat().st_mtime_ns for path in scored.iterdir()}
     summary = scoring.run([str(faces)], str(scored), OPTIONS, pictures_per_file=4)
-    assert (summary.files, summary.found) == (0, 3)
+    assert (summary.files, summary.earlier) == (0, 3)
     assert {path: path.stat().st_mtime_ns for path in scored.iterdir()} == before
 
 
@@ -187,3 +187,9 @@ def test_two_processes_write_the_files_of_one_and_a_kill_leaves_no_half(faces, s
         assert path.read_bytes() == (scored / path.name).read_bytes()
     assert subprocess.run(line, cwd=ROOT).returncode == 0
     assert contents(out) == contents(scored)
+
+
+def test_a_damaged_record_is_told(faces, tmp_path):
+    (tmp_path / "score.json").write_bytes(b'{"files": ')
+    with pytest.raises(RankPoseError, match="out: .*score.json' is damaged .*pass a new folder"):
+        scoring.run([str(faces)], str(tmp_path), OPTIONS)
