@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import keras
+import tensorflow as tf
 
 import rankpose_tf
 from rankpose_tf.models import towers
@@ -48,6 +49,19 @@ def compile_model(siamese, optimizer, recipe, ranking=True):
         metrics=losses.training_metrics(**terms),
         jit_compile=recipe.jit_compile,
     )
+
+
+def make_variables(siamese):
+    """Makes the variables of the optimizer, the loss and the metrics.
+
+    Keras makes them while it traces the first step, and TensorFlow traces a function that makes
+    variables twice: without this a training begins a quarter later.
+    """
+    pose = tf.zeros((1, 2, 3))
+    siamese.optimizer.build(siamese.trainable_variables)
+    siamese.compute_loss(y=pose, y_pred=pose)
+    siamese.compute_metrics(None, pose, pose)
+    siamese.reset_metrics()
 
 
 def description(recipe, training_set):

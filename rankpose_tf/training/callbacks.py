@@ -213,7 +213,7 @@ class TrainingPictures(keras.callbacks.Callback):
 
     Args:
       log_dir: where the summaries go.
-      stream: makes the dataset of training pairs, as the model sees them.
+      stream: makes the dataset of training pairs, as the model sees them, from a `start_step` on.
     """
 
     def __init__(self, log_dir, stream):
@@ -222,7 +222,7 @@ class TrainingPictures(keras.callbacks.Callback):
         self.stream = stream
 
     def on_train_begin(self, logs=None):
-        self.batch = next(iter(self.stream()))
+        self.batch = next(iter(self.stream(start_step=0)))
         self.writer = tf.summary.create_file_writer(self.log_dir)
         (first, second), pose = self.batch
         degrees = np.degrees(pose.numpy()[:8])

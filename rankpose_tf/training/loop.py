@@ -93,7 +93,13 @@ def _train(recipe, workdir, data, checkpoint_steps, devices):
         callbacks.SaveBest(workdir, about, history.rows, last_stage),
         callbacks.SaveLast(workdir, checkpoint_steps, begun),
     ]
-    run = stages(recipe, data, parts, devices.replicas, (devices.worker, devices.workers))
+    run = [
+        # Shown and trained on: the graph of a stream is made once.
+        stage._replace(stream=functools.cache(stage.stream))
+        for stage in stages(
+            recipe, data, parts, devices.replicas, (devices.worker, devices.workers)
+        )
+    ]
     hooks = _hooks(recipe, workdir, run[0].stream, savers, devices)
     with shards.told(data):
         siamese = _fit_stages(recipe, workdir, siamese, run, parts.epoch_steps, hooks, devices)
@@ -136,8 +142,15 @@ def _model(recipe, workdir, epoch_steps, devices):
     """The model to go on with, or a new one."""
     with devices.scope():
         siamese = resume(workdir) or building.new_model(recipe, epoch_steps)
-    devices.adapt(siamese, recipe)
+    _adapt(siamese, recipe, devices)
     return siamese
+
+
+def _adapt(siamese, recipe, devices):
+    """Makes a compiled model ready to be fitted on the devices."""
+    devices.adapt(siamese, recipe)
+    if not devices.several:
+        building.make_variables(siamese)
 
 
 def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
@@ -148,7 +161,7 @@ def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
         if stage.photos:
             with devices.scope():
                 building.compile_model(siamese, siamese.optimizer, recipe, ranking=False)
-            devices.adapt(siamese, recipe)
+            _adapt(siamese, recipe, devices)
         siamese = _fit(recipe, workdir, siamese, stage, epoch_steps, hooks, devices)
     return siamese
 

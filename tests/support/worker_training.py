@@ -18,10 +18,8 @@ import tensorflow as tf
 from rankpose_tf.training import distribution, loop
 from rankpose_tf.training.recipe import Recipe
 from tests.support.one_block import one_block_towers
+from tests.support.small_training import PLAIN
 
-PLAIN = dict.fromkeys(
-    ("scale_probability", "crop_probability", "noise_probability", "blur_probability"), 0.0
-)
 OPTIONS = {
     "tower": "compact",
     "input_size": 32,

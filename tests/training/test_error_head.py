@@ -22,15 +22,29 @@ def face(prepared):
     return next(error_views.faces(prepared, -1, False))[0]
 
 
-@pytest.fixture
-def run(small_model, tmp_path):
+def write_run(small_model, workdir):
     """A workdir of the untrained model that held 6 identities out."""
-    workdir = tmp_path / "run"
     workdir.mkdir()
     (workdir / "best.keras").write_bytes((small_model / "best.keras").read_bytes())
     recipe = Recipe(validation_identities=6, tower="compact", input_size=32)
     (workdir / "flags.cfg").write_text(to_flagfile(recipe))
     return workdir
+
+
+@pytest.fixture
+def run(small_model, tmp_path):
+    return write_run(small_model, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def fitted(small_model, prepared, tmp_path_factory):
+    """A run, what fitting its head reported, and the folder that it wrote."""
+    folder = tmp_path_factory.mktemp("fitted")
+    run = write_run(small_model, folder / "run")
+    recipe = ErrorRecipe(**SMALL, coverage=0.6)
+    report, out = error_head.fit(run, prepared, folder / "out", recipe, progress=False)
+    assert out == folder / "out"
+    return run, report, out
 
 
 @pytest.mark.parametrize("kind", [*error_views.FACELESS.values(), error_views.upside])
@@ -61,10 +75,9 @@ def test_laplaces_cost_is_least_at_the_mean_error():
     assert min(costs) == costs[1] == pytest.approx(np.log(0.2) + 1.0)
 
 
-def test_fit_leaves_the_pose_and_writes_what_it_measured(run, prepared, tmp_path):
-    out = tmp_path / "out"
-    report, folder = error_head.fit(run, prepared, out, ErrorRecipe(**SMALL), progress=False)
-    assert folder == out and sorted(p.name for p in out.iterdir()) == ["best.keras", "error.json"]
+def test_fit_leaves_the_pose_and_writes_what_it_measured(fitted):
+    run, report, out = fitted
+    assert sorted(p.name for p in out.iterdir()) == ["best.keras", "error.json"]
     assert json.loads((out / "error.json").read_text()) == report
     images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
     before, after = saving.load_model(run)[0], saving.load_model(out)[0]
@@ -74,10 +87,9 @@ def test_fit_leaves_the_pose_and_writes_what_it_measured(run, prepared, tmp_path
     assert set(report["doubted"]) == {*error_views.FACELESS, "rolled"}
 
 
-def test_the_level_brings_the_wanted_share_of_held_out_errors_within(run, prepared, tmp_path):
-    recipe = ErrorRecipe(**SMALL, coverage=0.6)
-    error_head.fit(run, prepared, tmp_path / "out", recipe, progress=False)
-    network, description = saving.load_model(tmp_path / "out", errors=True)
+def test_the_level_brings_the_wanted_share_of_held_out_errors_within(fitted, prepared):
+    run, _, out = fitted
+    network, description = saving.load_model(out, errors=True)
     threshold, _ = error_head._split(run, description, prepared)
     held_out = [f for views in error_views.faces(prepared, threshold, True) for f in views]
     views, poses = zip(*(error_views.cut(face, 1.4, 32) for face in held_out), strict=True)
@@ -86,10 +98,11 @@ def test_the_level_brings_the_wanted_share_of_held_out_errors_within(run, prepar
     assert np.abs(within.mean(axis=0) - 0.6).max() <= 1.5 / len(held_out)
 
 
-def test_the_same_seed_gives_the_same_head(run, prepared, tmp_path):
-    for name in ("one", "two"):
-        error_head.fit(run, prepared, tmp_path / name, ErrorRecipe(**SMALL), progress=False)
-    heads = [saving.read_network(tmp_path / name).get_weights() for name in ("one", "two")]
+def test_the_same_seed_gives_the_same_head(fitted, prepared, tmp_path):
+    run, _, out = fitted
+    recipe = ErrorRecipe(**SMALL, coverage=0.6)
+    error_head.fit(run, prepared, tmp_path / "again", recipe, progress=False)
+    heads = [saving.read_network(folder).get_weights() for folder in (out, tmp_path / "again")]
     for first, second in zip(*heads, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-6)
     keras.backend.clear_session()

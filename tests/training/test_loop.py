@@ -31,16 +31,16 @@ def command(data, workdir, *more):
         f"--data={data}",
         f"--workdir={workdir}",
         *small,
-        "--pairs_per_identity=8",
+        "--pairs_per_identity=4",
         "--epochs=3",
-        "--checkpoint_steps=7",
+        "--checkpoint_steps=4",
         *more,
     ]
 
 
 @pytest.fixture(scope="module")
 def finished(prepared, tmp_path_factory):
-    """An unbroken run of three epochs of 20 steps, by the command line."""
+    """An unbroken run of three epochs of 10 steps, by the command line."""
     workdir = tmp_path_factory.mktemp("runs") / "unbroken"
     done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
@@ -63,16 +63,16 @@ def test_a_run_leaves_flags_history_result_and_no_temporary_file(finished):
     expected = {"best.keras", "last.keras", "flags.cfg", "history.csv", "result.json", "logs"}
     assert names == expected
     rows = history(workdir)
-    assert [int(row["step"]) for row in rows] == [20, 40, 60]
+    assert [int(row["step"]) for row in rows] == [10, 20, 30]
     result = json.loads((workdir / "result.json").read_text())
     best = min(rows, key=lambda row: float(row["val_mae"]))
     assert result["best_epoch"] == int(best["epoch"])
-    assert result["steps"] == 60 and result["training_identities"] == 20
+    assert result["steps"] == 30 and result["training_identities"] == 20
 
 
 def test_flags_result_and_model_hold_the_recipe_as_it_ran(finished, prepared):
     workdir, _ = finished
-    expected = Recipe(data=str(prepared), pairs_per_identity=8, epochs=3, **SMALL)
+    expected = Recipe(data=str(prepared), pairs_per_identity=4, epochs=3, **SMALL)
     assert from_flagfile((workdir / "flags.cfg").read_text()) == expected
     result = json.loads((workdir / "result.json").read_text())
     assert result["recipe"] == dataclasses.asdict(expected)
@@ -97,7 +97,7 @@ def test_the_result_says_where_the_best_model_errs_on_held_out_identities(finish
 
 def test_the_schedule_is_one_cosine_from_the_first_rate_to_zero(finished):
     rates = [float(row["learning_rate"]) for row in history(finished[0])]
-    expected = [2e-3 * 0.5 * (1 + np.cos(np.pi * step / 60)) for step in (20, 40, 60)]
+    expected = [2e-3 * 0.5 * (1 + np.cos(np.pi * step / 30)) for step in (10, 20, 30)]
     np.testing.assert_allclose(rates, expected, atol=1e-8)
 
 
@@ -113,18 +113,18 @@ def test_tensorboard_holds_scalars_a_grid_of_pairs_and_feature_norms(finished):
 def test_a_killed_run_goes_on_to_the_result_of_an_unbroken_one(finished, prepared, tmp_path):
     workdir = tmp_path / "killed"
     python, option, _, *flags = command(prepared, workdir)
-    # Checkpoints are at steps 7, 14, 20, 27 and 34; the fifth is not finished.
+    # Checkpoints are at steps 4, 8, 10, 14 and 18; the fifth is not finished.
     killed = subprocess.run(
         [python, option, killed_training.__name__, "4", *flags], capture_output=True, text=True
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert int(keras.models.load_model(workdir / "last.keras").optimizer.iterations) == 27
+    assert int(keras.models.load_model(workdir / "last.keras").optimizer.iterations) == 14
     done = run_line(command(prepared, workdir))
     assert done.returncode == 0, done.stderr
     one, other = (
         keras.models.load_model(folder / "last.keras") for folder in (finished[0], workdir)
     )
-    assert int(other.optimizer.iterations) == 60
+    assert int(other.optimizer.iterations) == 30
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
     expected, reached = (float(history(folder)[-1]["val_mae"]) for folder in (finished[0], workdir))

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
@@ -11,7 +10,7 @@ from rankpose_tf.models import saving, towers
 from rankpose_tf.training.flags_cfg import to_flagfile
 from rankpose_tf.training.recipe import Recipe
 from tests.conftest import write_prepared
-from tests.support.small_training import SMALL, train
+from tests.support.small_training import PLAIN, SMALL, begin, train
 
 
 class Stopped(Exception):
@@ -19,14 +18,9 @@ class Stopped(Exception):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepared, tmp_path):
-    options = {"steps_per_epoch": 3, "epochs": 2, "transform": "linear"}
-    train(prepared, tmp_path, **options)
-    poisoned = keras.models.load_model(tmp_path / "last.keras")
-    pose = poisoned.get_layer("tower").get_layer("pose")
-    pose.kernel.assign(tf.fill(pose.kernel.shape, np.nan))
+    options = {"steps_per_epoch": 3, "epochs": 2, "transform": "linear", "validation_identities": 0}
     # As if the run had been stopped after its first epoch.
-    poisoned.optimizer.iterations.assign(3)
-    poisoned.save(tmp_path / "last.keras")
+    begin(prepared, tmp_path, step=3, poison=np.nan, **options)
     before = (tmp_path / "last.keras").read_bytes()
     with pytest.raises(RankPoseError, match="no longer finite at step 4; .*Lower --learning_rate"):
         train(prepared, tmp_path, **options)
@@ -46,25 +40,43 @@ def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_p
     assert asked == [{"separate_features": True, "compact_width": 0.5}]
 
 
-@pytest.mark.parametrize("choice", [{"pairs": "any"}, {"first_view_probability": 0.75}])
 def test_few_training_identities_and_the_choice_of_pairs_reach_the_data_and_the_result(
-    prepared, tmp_path, monkeypatch, choice
+    prepared, tmp_path, monkeypatch
 ):
-    asked = []
-    made = pairs.training_pairs
+    asked, traced = [], []
+    made, train_step = pairs.training_pairs, keras.Model.train_step
 
     def recorded(*arguments, **options):
         asked.append(options)
         return made(*arguments, **options)
 
+    def traced_step(self, data):
+        traced.append(data)
+        return train_step(self, data)
+
     monkeypatch.setattr(pairs, "training_pairs", recorded)
-    options = {"training_identities": 6, "steps_per_epoch": 2, "epochs": 1, **choice}
-    result = train(prepared, tmp_path, **options)
+    monkeypatch.setattr(keras.Model, "train_step", traced_step)
+    choice = {"training_identities": 6, "pairs": "any"}
+    result = train(prepared, tmp_path, steps_per_epoch=2, epochs=1, **choice)
     assert result["training_identities"] == 6 and choice.items() <= result["recipe"].items()
     assert result["held_out"]["images"] == 4 * 4
-    for options in asked:
-        assert choice.items() <= options.items()
-        assert len(options["chosen"]) == options["round_length"] == 6
+    # Each once: what a training begins with is made of nothing but graphs.
+    assert len(asked) == len(traced) == 1
+    (options,) = asked
+    assert options["pairs"] == "any" and len(options["chosen"]) == options["round_length"] == 6
+
+
+def test_the_share_of_first_views_reaches_the_data(prepared, tmp_path, monkeypatch):
+    asked = []
+
+    def recorded(*arguments, **options):
+        asked.append(options)
+        raise Stopped
+
+    monkeypatch.setattr(pairs, "training_pairs", recorded)
+    with pytest.raises(Stopped):
+        train(prepared, tmp_path, first_view_probability=0.75)
+    assert [options["first_view_probability"] for options in asked] == [0.75]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +101,7 @@ def test_the_losss_options_reach_the_compiled_model_and_its_checkpoint(prepared,
 
 
 def test_a_damaged_checkpoint_is_named(prepared, tmp_path):
-    recipe = Recipe(data=str(prepared), epochs=1, **SMALL)
+    recipe = Recipe(data=str(prepared), epochs=1, **SMALL, **PLAIN)
     (tmp_path / "flags.cfg").write_text(to_flagfile(recipe))
     (tmp_path / "last.keras").write_bytes(b"half a file")
     with pytest.raises(RankPoseError, match="workdir: .*last.keras. could not be read .*"):

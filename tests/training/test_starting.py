@@ -13,9 +13,10 @@ from rankpose_tf.models import saving, shipped
 from rankpose_tf.training import building, loop, starting
 from rankpose_tf.training.recipe import Recipe
 from tests.support.doors import run_door
+from tests.support.small_training import PLAIN, begin, train
 
 SHAPE = {"tower": "compact", "input_size": 32, "separate_features": True, "compact_width": 2.0}
-SHORT = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 8, "validation_identities": 4}
+SHORT = {"epochs": 1, "steps_per_epoch": 2, "batch_size": 8, "validation_identities": 4, **PLAIN}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,15 @@ def door(data, workdir, *more):
     return run_door("train", f"--data={data}", f"--workdir={workdir}", *given, *more)
 
 
+@pytest.fixture(scope="module")
+def started(trained, prepared, tmp_path_factory):
+    """Workdir of a run that started from `trained`, and what the command printed."""
+    workdir = tmp_path_factory.mktemp("runs") / "started"
+    done = door(prepared, workdir, f"--init={trained}")
+    assert done.returncode == 0, done.stderr
+    return workdir, done.stdout
+
+
 def tower_of(siamese):
     return siamese.get_layer("tower")
 
@@ -46,34 +56,35 @@ def test_a_run_starts_with_the_weights_of_its_model_and_a_fresh_optimizer(traine
     assert float(siamese.optimizer.learning_rate) == pytest.approx(1e-3)
 
 
-def test_the_tower_and_crop_are_the_models_and_the_start_is_recorded(trained, prepared, tmp_path):
-    done = door(prepared, tmp_path / "run", f"--init={trained}")
-    assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "run" / "result.json").read_text())
+def test_the_tower_and_crop_are_the_models_and_the_start_is_recorded(trained, started):
+    workdir, output = started
+    result = json.loads((workdir / "result.json").read_text())
     assert SHAPE.items() <= result["recipe"].items() and result["recipe"]["crop_scale"] == 1.3
     file = trained / "best.keras"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     start = result["start"]
     assert start["path"] == str(file) and start["sha256"] == digest
     assert start["held_out"]["images"] == result["held_out"]["images"] == 4 * 4
-    flags = (tmp_path / "run" / "flags.cfg").read_text()
+    flags = (workdir / "flags.cfg").read_text()
     assert digest in flags and f"--init={trained}\n" in flags
     # A model is passed on, the folders of the machine that trained it are not.
-    description = saving.read_description(tmp_path / "run")
+    description = saving.read_description(workdir)
     assert str(trained) not in json.dumps(description)
-    first, last = (line.split(": ")[0] for line in done.stdout.strip().splitlines()[-3:-1])
+    first, last = (line.split(": ")[0] for line in output.strip().splitlines()[-3:-1])
     assert "before" in first and "held-out" in last
 
 
-def test_the_same_command_goes_on_and_another_start_is_refused(trained, prepared, tmp_path):
-    assert door(prepared, tmp_path / "run", f"--init={trained}").returncode == 0
-    before = (tmp_path / "run" / "best.keras").read_bytes()
+def test_the_same_command_goes_on_and_another_start_is_refused(
+    trained, started, prepared, tmp_path
+):
+    workdir, _ = started
+    before = (workdir / "best.keras").read_bytes()
     copied = tmp_path / "copied.keras"
     shutil.copyfile(trained / "best.keras", copied)
-    assert door(prepared, tmp_path / "run", f"--init={copied}").returncode == 0
-    done = door(prepared, tmp_path / "run", f"--init={tmp_path / 'run'}")
+    assert door(prepared, workdir, f"--init={copied}").returncode == 0
+    done = door(prepared, workdir, f"--init={workdir}")
     assert done.returncode == 1 and "--init=" in done.stderr and "another content" in done.stderr
-    assert (tmp_path / "run" / "best.keras").read_bytes() == before
+    assert (workdir / "best.keras").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -125,16 +136,10 @@ def normalization(tower):
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_normalization_keeps_what_it_had_over_a_resume(trained, prepared, tmp_path, frozen):
-    options = {**SHORT, "epochs": 3, "learning_rate": 0.01}
-    recipe = Recipe(
-        data=str(prepared), init=str(trained), freeze_normalization=frozen, **SHAPE, **options
-    )
-    loop.train(recipe, workdir=tmp_path)
+    options = {**SHAPE, **SHORT, "epochs": 3, "learning_rate": 0.01, "init": str(trained)}
     # As if the run had been stopped after its first epoch.
-    last = keras.models.load_model(tmp_path / "last.keras")
-    last.optimizer.iterations.assign(2)
-    last.save(tmp_path / "last.keras")
-    loop.train(recipe, workdir=tmp_path)
+    begin(prepared, tmp_path, step=2, freeze_normalization=frozen, **options)
+    train(prepared, tmp_path, freeze_normalization=frozen, **options)
     start, reached = (saving.load_model(folder)[0] for folder in (trained, tmp_path))
     kept = [
         np.array_equal(a, b)

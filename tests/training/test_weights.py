@@ -1,5 +1,7 @@
 """Averaged weights and the last epochs on photos: what is validated, written and gone on with."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -10,21 +12,30 @@ from rankpose_tf.training import callbacks
 from tests.support.small_training import train
 
 
-class Stopped(Exception):
-    """A run is killed."""
-
-
-def record_weights(monkeypatch, stop_at=None):
-    """List of the trainable weights after every step; the run stops after step `stop_at`."""
+def record_weights(monkeypatch):
+    """List of the trainable weights after every step."""
     steps = []
 
     def recorded(self, batch, logs=None):
         steps.append([weight.numpy() for weight in self.model.trainable_variables])
-        if int(self.model.optimizer.iterations) == stop_at:
-            raise Stopped
 
     monkeypatch.setattr(keras.callbacks.TerminateOnNaN, "on_batch_end", recorded)
     return steps
+
+
+def keep_checkpoints(monkeypatch, folder):
+    """Copies the workdir into `folder`/STEP after every checkpoint: what a kill there would leave.
+
+    Of a run that is killed, tests/training/test_loop.py; what follows is alike.
+    """
+    save = callbacks.SaveLast._save
+
+    def kept(callback, *state):
+        save(callback, *state)
+        step = str(int(callback.model.optimizer.iterations))
+        shutil.copytree(callback.path.parent, folder / step)
+
+    monkeypatch.setattr(callbacks.SaveLast, "_save", kept)
 
 
 AVERAGED = {"ema_decay": 0.8, "epochs": 3, "steps_per_epoch": 4, "checkpoint_steps": 3}
@@ -37,6 +48,7 @@ def averaged(prepared, tmp_path_factory):
     workdir.mkdir()
     with pytest.MonkeyPatch.context() as monkeypatch:
         steps = record_weights(monkeypatch)
+        keep_checkpoints(monkeypatch, workdir.parent)
         train(prepared, workdir, **AVERAGED)
     return workdir, steps
 
@@ -85,13 +97,11 @@ def test_it_is_the_averaged_weights_that_are_validated(averaged, prepared):
 
 
 def test_a_stopped_run_with_averaged_weights_goes_on_to_the_same_result(
-    averaged, prepared, tmp_path, monkeypatch
+    averaged, prepared, tmp_path
 ):
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        record_weights(patch, stop_at=4)
-        train(prepared, tmp_path, **AVERAGED)
     # The checkpoint is inside the first epoch, whose rest is a fit of its own.
-    assert int(keras.models.load_model(tmp_path / "last.keras").optimizer.iterations) == 3
+    shutil.copytree(averaged[0].parent / "3", tmp_path, dirs_exist_ok=True)
+    assert not (tmp_path / "history.csv").exists()
     train(prepared, tmp_path, **AVERAGED)
     one, other = (keras.models.load_model(p / "last.keras") for p in (averaged[0], tmp_path))
     assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
@@ -109,7 +119,9 @@ def on_photos(prepared, tmp_path_factory):
     """A run whose last two epochs are on photos alone, and its result."""
     workdir = tmp_path_factory.mktemp("runs") / "photos"
     workdir.mkdir()
-    return workdir, train(prepared, workdir, **PHOTOS)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        keep_checkpoints(monkeypatch, workdir.parent)
+        return workdir, train(prepared, workdir, **PHOTOS)
 
 
 def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos):
@@ -132,13 +144,11 @@ def test_photos_are_not_ranked_and_their_regression_costs_what_it_did(on_photos)
     np.testing.assert_allclose(rates, expected, atol=1e-8)
 
 
-@pytest.mark.parametrize("stop_at", [2 * 2, 2 * 4 + 3])
+@pytest.mark.parametrize("checkpoint", [3, 2 * 4 + 3])
 def test_a_run_stopped_before_or_among_photos_goes_on_to_the_same_result(
-    on_photos, prepared, tmp_path, monkeypatch, stop_at
+    on_photos, prepared, tmp_path, checkpoint
 ):
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        record_weights(patch, stop_at=stop_at)
-        train(prepared, tmp_path, **PHOTOS)
+    shutil.copytree(on_photos[0].parent / str(checkpoint), tmp_path, dirs_exist_ok=True)
     train(prepared, tmp_path, **PHOTOS)
     one, other = (keras.models.load_model(p / "last.keras") for p in (on_photos[0], tmp_path))
     assert_close(one.get_weights(), other.get_weights(), rtol=1e-2, atol=1e-3)
