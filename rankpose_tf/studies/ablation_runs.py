@@ -20,6 +20,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import metrics
 
+_CHILD = "rankpose_tf.studies.child"
 _SECONDS_BETWEEN_LOOKS = 1.0
 # Of a run, until its evaluation is there too.
 _TRAINING_SHARE = 0.95
@@ -187,7 +188,7 @@ def _train_and_test(run, eval_data, checkpoint_steps, look):
 
 def _call(log, module, arguments, look):
     """Exit code of a command of the package, which does not outlive this process."""
-    command = [sys.executable, "-m", "rankpose_tf.studies.child", module, *arguments]
+    command = [sys.executable, "-m", _CHILD, module, *arguments]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
     )
