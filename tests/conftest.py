@@ -7,6 +7,44 @@ import socket
 import numpy as np
 import pytest
 
+from tests.support import shared
+
+# Channels of the block of `every_format`.
+WIDE = 128
+
+# What takes longest, in its order: a worker that began one of these last would leave the other
+# idle at the end. All others follow.
+LONG = (
+    "web/test_page.py",
+    "training/test_options.py",
+    "training/test_loop.py",
+    "training/test_weights.py",
+    "exporting/test_run.py",
+    "exporting/test_every_format.py",
+    "exporting/test_shipping.py",
+    "training/test_starting.py",
+    "studies/test_ablation_runs.py",
+    "exporting/test_expected_error.py",
+    "inference/test_sharing.py",
+    "evaluation/test_evaluate.py",
+    "prediction/test_predict_command.py",
+    "preparation/test_prepare_command.py",
+    "exporting/test_tflite.py",
+    "core/test_keras_layers.py",
+    "studies/test_figures.py",
+    "data/test_pairs.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Files of `LONG` come first; within a file the order stays."""
+    places = {name: place for place, name in enumerate(LONG)}
+
+    def place(item):
+        return places.get("/".join(item.path.parts[-2:]), len(LONG))
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def loopback_alone():
@@ -76,17 +114,74 @@ def one_block_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def doubting_model(small_model, tmp_path_factory):
     """Workdir with `small_model` and an untrained head that tells its expected error."""
+    return write_doubting(small_model, tmp_path_factory.mktemp("doubting_model"))
+
+
+@pytest.fixture(scope="session")
+def rendered_crops():
+    """210 rendered heads, (210, 32, 32, 3) uint8: enough to calibrate full int8 on."""
+    from rankpose_tf.data import synthetic
+
+    poses = np.random.default_rng(1).uniform(-0.8, 0.8, (210, 3))
+    return np.stack([synthetic.render(i, pose, 32)[0] for i, pose in enumerate(poses)])
+
+
+@pytest.fixture(scope="session")
+def every_format(rendered_crops, tmp_path_factory):
+    """Workdir of a model of 32 px, and the model in every format beside it, float32 and other.
+
+    best.keras, savedmodel/, folded/, {variant}.tflite, rankpose.onnx, rankpose.xml. Its one block
+    has an operation of each kind that a tower has, and channels enough for int8's rounding to
+    average out and for its weights to be what makes its files large.
+    """
+    from rankpose_tf.exporting import tflite
+    from tests.support.one_block import one_block_towers
+
+    def write(folder):
+        with one_block_towers(channels=WIDE, features=4 * WIDE):
+            write_untrained(folder)
+        write_formats(folder, tflite.VARIANTS, rendered_crops)
+
+    return shared.folder(tmp_path_factory, "every_format", write)
+
+
+@pytest.fixture(scope="session")
+def doubting_formats(every_format, rendered_crops, tmp_path_factory):
+    """`every_format` of its model with a head that tells the expected error; fp32 and int8."""
+
+    def write(folder):
+        write_doubting(every_format, folder)
+        write_formats(folder, ("fp32", "int8"), rendered_crops)
+
+    return shared.folder(tmp_path_factory, "doubting_formats", write)
+
+
+def write_doubting(plain, workdir):
+    """Fills `workdir` as `doubting_model` says of the model in `plain`, and returns it."""
     import keras
 
     from rankpose_tf.models import expected_error, saving
 
     keras.utils.set_random_seed(6)
-    network = saving.read_network(small_model)
+    network = saving.read_network(plain)
     features = network.get_layer("features").output.shape[-1]
     whole = expected_error.with_head(network, expected_error.new_head(features, 8))
-    workdir = tmp_path_factory.mktemp("doubting_model")
-    saving.save_model(whole, workdir / "best.keras", saving.read_description(small_model))
+    saving.save_model(whole, workdir / "best.keras", saving.read_description(plain))
     return workdir
+
+
+def write_formats(workdir, variants, crops):
+    """Exports a workdir's model beside it, as `every_format` says."""
+    from rankpose_tf.exporting import folded, onnx, openvino, savedmodel, tflite
+    from rankpose_tf.models import saving
+
+    model = saving.load_model(workdir, errors=True)
+    savedmodel.write(*model, workdir / "savedmodel")
+    folded.write(*model, workdir / "folded")
+    for variant in variants:
+        tflite.write(*model, variant, workdir / f"{variant}.tflite", crops)
+    onnx.write(*model, workdir / "rankpose.onnx")
+    openvino.write(*model, workdir / "rankpose.xml")
 
 
 def write_untrained(workdir):

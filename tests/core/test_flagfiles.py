@@ -1,13 +1,11 @@
 """The package's flagfiles are found from any folder; a file that is there comes first."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from rankpose_tf.core import flagfiles
+from tests.support.doors import run_door
 
 
 def test_the_package_has_what_the_checkout_names():
@@ -52,16 +50,9 @@ def test_every_way_to_name_it(words, tmp_path, monkeypatch):
 
 
 def test_train_takes_the_packages_recipe_from_any_folder(tmp_path):
-    # It gets as far as the data, which needs no TensorFlow.
+    # It gets as far as the data.
     arguments = ["--flagfile=flags/wide.cfg", "--data=absent", "--workdir=run"]
-    root = str(pathlib.Path(flagfiles.__file__).resolve().parents[2])
-    run = subprocess.run(
-        [sys.executable, "-m", "rankpose_tf.train", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-    )
+    run = run_door("train", *arguments, cwd=tmp_path)
     assert run.returncode == 1
     assert "absent" in run.stderr and "flagfile" not in run.stderr
     assert not (tmp_path / "run").exists()

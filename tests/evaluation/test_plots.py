@@ -113,13 +113,18 @@ def test_pictures_of_a_stream_come_in_the_order_asked_for():
 
 
 def test_evaluate_writes_the_figures_beside_its_results(small_model, prepared, tmp_path):
-    evaluation.evaluate(model=small_model, data=prepared, out=tmp_path / "out", plots=True)
+    out = tmp_path / "out"
+    result, _ = evaluation.evaluate(model=small_model, data=prepared, out=out, plots=True)
     names = ("cumulative_error.png", "error_by_angle.png", "grid.png", "worst.png")
-    assert {path.name for path in (tmp_path / "out").glob("*.png")} == set(names)
+    assert {path.name for path in out.glob("*.png")} == set(names)
     for name in names:
-        picture = cv2.imread(str(tmp_path / "out" / name))
+        picture = cv2.imread(str(out / name))
         assert min(picture.shape[:2]) > 200
         assert picture.std() > 5
+    # Of a model that tells no expected error: nothing speaks of one.
+    assert "expected_error" not in result
+    assert "errors within the expected" not in evaluation.table(result)
+    assert (out / "predictions.csv").read_text().splitlines()[0].endswith("error_mean")
 
 
 def test_without_matplotlib_nothing_is_evaluated(small_model, prepared, tmp_path, monkeypatch):

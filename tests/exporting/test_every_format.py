@@ -26,8 +26,8 @@ def answers(every_format, tmp_path_factory):
     # Both at once: half of their time is the import of TensorFlow.
     runs = {
         setting: subprocess.Popen(
-            [sys.executable, "-m", format_answers.__name__, str(every_format.model),
-             str(every_format.folder), str(folder / f"{setting}.npz")],
+            [sys.executable, "-m", format_answers.__name__, str(every_format),
+             str(every_format), str(folder / f"{setting}.npz")],
             env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": setting},
             stderr=subprocess.PIPE, text=True,
         )

@@ -7,7 +7,7 @@ import pytest
 
 import rankpose_tf
 from rankpose_tf.core.expected_error import ANGLES, ERRORS
-from rankpose_tf.exporting import comparison, folded, onnx, openvino, savedmodel, tflite
+from rankpose_tf.exporting import comparison
 from rankpose_tf.inference import litert, runtimes
 from rankpose_tf.models import saving
 
@@ -23,22 +23,14 @@ FORMATS = {
 
 
 @pytest.fixture(scope="module")
-def files(doubting_model, rendered_crops, tmp_path_factory):
+def files(doubting_formats):
     """Folder with the model in every format."""
-    folder = tmp_path_factory.mktemp("doubting_formats")
-    model = saving.load_model(doubting_model, errors=True)
-    savedmodel.write(*model, folder / "savedmodel")
-    folded.write(*model, folder / "folded")
-    for variant in ("fp32", "int8"):
-        tflite.write(*model, variant, folder / f"{variant}.tflite", rendered_crops)
-    onnx.write(*model, folder / "rankpose.onnx")
-    openvino.write(*model, folder / "rankpose.xml")
-    return folder
+    return doubting_formats
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_tells_pose_and_error(name, files, doubting_model, rendered_crops):
-    network, _ = saving.load_model(doubting_model, errors=True)
+def test_every_format_tells_pose_and_error(name, files, rendered_crops):
+    network, _ = saving.load_model(files, errors=True)
     expected = comparison.in_degrees(network)(rendered_crops[:8])
     runtime, tolerance = FORMATS[name]
     answers = runtimes.PREDICTORS[runtime](str(files / name))(rendered_crops[:8])
@@ -47,12 +39,8 @@ def test_every_format_tells_pose_and_error(name, files, doubting_model, rendered
 
 
 @pytest.mark.parametrize("variant", ["fp32", "int8"])
-def test_tflite_poses_are_those_without_the_head(
-    variant, files, small_model, rendered_crops, tmp_path
-):
-    path = tmp_path / f"{variant}.tflite"
-    tflite.write(*saving.load_model(small_model), variant, path, rendered_crops)
-    plain = litert.predictor(path)(rendered_crops[:8])
+def test_tflite_poses_are_those_without_the_head(variant, files, every_format, rendered_crops):
+    plain = litert.predictor(every_format / f"{variant}.tflite")(rendered_crops[:8])
     answers = litert.predictor(files / f"{variant}.tflite")(rendered_crops[:8])
     np.testing.assert_array_equal(answers[:, :3], plain)
 
@@ -67,19 +55,19 @@ def test_tflite_lists_the_errors_behind_the_angles(files):
     assert names == [*ANGLES, *ERRORS]
 
 
-def test_load_gives_poses_with_errors_whatever_the_format(files, doubting_model, rendered_crops):
-    for path in (doubting_model, files / "fp32.tflite", files / "savedmodel"):
+def test_load_gives_poses_with_errors_whatever_the_format(files, rendered_crops):
+    for path in (files / "best.keras", files / "fp32.tflite", files / "savedmodel"):
         poses = rankpose_tf.load(path).predict(rendered_crops[:3])
         assert poses.error.as_array().shape == (3, 3)
         assert isinstance(poses[0].error.pitch, float)
 
 
-def test_a_model_without_the_head_goes_on_without_errors(small_model, rendered_crops):
-    assert rankpose_tf.load(small_model).predict(rendered_crops[0]).error is None
+def test_a_model_without_the_head_goes_on_without_errors(every_format, rendered_crops):
+    assert rankpose_tf.load(every_format / "best.keras").predict(rendered_crops[0]).error is None
 
 
-def test_a_comparison_tells_poses_and_errors_apart(files, doubting_model, rendered_crops):
-    network, _ = saving.load_model(doubting_model, errors=True)
+def test_a_comparison_tells_poses_and_errors_apart(files, rendered_crops):
+    network, _ = saving.load_model(files, errors=True)
     predictors = {"tflite": runtimes.PREDICTORS["tflite"](str(files / "fp32.tflite"))}
     row = comparison.differences(network, predictors, rendered_crops[:8])["tflite"]
     assert row["max_error_difference_degrees"] < 1e-2 and row["max_difference_degrees"] < 1e-2

@@ -11,7 +11,6 @@ from PIL import Image
 
 from rankpose_tf.core import pictures
 from rankpose_tf.data import square_crops, synthetic
-from rankpose_tf.exporting import tflite
 from rankpose_tf.inference import litert
 from rankpose_tf.models import saving
 
@@ -44,10 +43,8 @@ def test_the_crop_is_that_of_training(script, height, width, box, scale):
 
 
 @pytest.fixture(scope="module")
-def path(small_model, tmp_path_factory):
-    path = tmp_path_factory.mktemp("ondevice") / "rankpose_fp32.tflite"
-    tflite.write(*saving.load_model(small_model), "fp32", path)
-    return path
+def path(every_format):
+    return every_format / "fp32.tflite"
 
 
 def test_a_file_is_described_without_the_package(script, path):
@@ -138,8 +135,8 @@ def test_a_model_that_is_none_is_refused(script, tmp_path, name):
 
 
 @pytest.mark.end_to_end
-def test_it_runs_where_tensorflow_can_not_be_imported(small_model, path, tmp_path):
-    network, _ = saving.load_model(small_model)
+def test_it_runs_where_tensorflow_can_not_be_imported(every_format, path, tmp_path):
+    network, _ = saving.load_model(every_format)
     picture, box = synthetic.render(3, (0.5, -0.2, 0.1), 100)
     np.save(tmp_path / "head.npy", picture)
     program = (

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -59,6 +60,17 @@ def exported(small_model, prepared, heads, tmp_path_factory):
     return out, report
 
 
+@pytest.fixture
+def copied(exported, monkeypatch):
+    """SavedModels are copies of what `exported` wrote, where it is no matter what is exported."""
+    first = exported[0] / "savedmodel" / "rankpose" / "1"
+
+    def write(network, description, path):
+        shutil.copytree(first, path)
+
+    monkeypatch.setattr(savedmodel, "write", write)
+
+
 def test_the_default_formats_lie_where_they_are_said_to(exported):
     out, _ = exported
     assert sorted(path.name for path in out.iterdir()) == [
@@ -87,7 +99,7 @@ def test_the_report_has_a_row_a_file_with_what_was_measured(exported):
     assert all(row["file"] in text for row in report["files"])
 
 
-def test_a_second_export_takes_the_next_version_and_keeps_the_rows(exported, small_model):
+def test_a_second_export_takes_the_next_version_and_keeps_the_rows(exported, copied, small_model):
     out, before = exported
     first = contents(out / "savedmodel" / "rankpose" / "1")
     report = export(small_model, out)
@@ -109,7 +121,7 @@ def test_an_existing_version_and_an_existing_file_are_not_overwritten(exported, 
     assert contents(out) == before
 
 
-def test_versions_are_integers_from_one(small_model, tmp_path):
+def test_versions_are_integers_from_one(small_model, copied, tmp_path):
     with pytest.raises(RankPoseError, match="version: expected an integer from 1, received 0"):
         export(small_model, tmp_path / "out", version=0)
     export(small_model, tmp_path / "out", version=7)
@@ -201,7 +213,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_leaves_nothing(
 
 
 def test_a_failure_after_the_first_file_leaves_an_earlier_export_as_it_was(
-    small_model, tmp_path, monkeypatch
+    small_model, copied, tmp_path, monkeypatch
 ):
     out = tmp_path / "out"
     export(small_model, out)
@@ -218,7 +230,9 @@ def test_a_failure_after_the_first_file_leaves_an_earlier_export_as_it_was(
     assert contents(out) == before
 
 
-def test_a_file_whose_answers_are_not_finite_is_not_published(small_model, tmp_path, monkeypatch):
+def test_a_file_whose_answers_are_not_finite_is_not_published(
+    small_model, copied, tmp_path, monkeypatch
+):
     def broken(path, threads=None):
         return lambda pictures: np.full((len(pictures), 3), np.nan)
 

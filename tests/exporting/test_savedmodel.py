@@ -22,15 +22,13 @@ DEGREES = 1e-3
 
 
 @pytest.fixture(scope="module")
-def network(small_model):
-    return saving.load_model(small_model)
+def network(every_format):
+    return saving.load_model(every_format)
 
 
 @pytest.fixture(scope="module")
-def folder(network, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("servable") / "1"
-    savedmodel.write(*network, folder)
-    return folder
+def folder(every_format):
+    return every_format / "savedmodel"
 
 
 @pytest.fixture(scope="module")

@@ -23,19 +23,22 @@ DEGREES = 1e-3
 
 
 @pytest.fixture(scope="module")
-def exported(small_model, tmp_path_factory):
-    """Folder with versions 2 and 10 of a SavedModel, and a .tflite file, of the small model."""
-    from rankpose_tf.exporting import savedmodel, tflite
-    from rankpose_tf.models.saving import load_model
+def small_model(every_format, tmp_path_factory):
+    """Workdir with the model that `every_format` has beside its files."""
+    workdir = tmp_path_factory.mktemp("small_model")
+    shutil.copy(every_format / "best.keras", workdir)
+    return workdir
 
+
+@pytest.fixture(scope="module")
+def exported(every_format, tmp_path_factory):
+    """Folder with versions 2 and 10 of a SavedModel, and a .tflite file, of the small model."""
     folder = tmp_path_factory.mktemp("exported")
-    network, description = load_model(small_model)
-    (folder / "rankpose").mkdir()
-    savedmodel.write(network, description, folder / "rankpose" / "10")
-    shutil.copytree(folder / "rankpose" / "10", folder / "rankpose" / "2")
+    for version in ("10", "2"):
+        shutil.copytree(every_format / "savedmodel", folder / "rankpose" / version)
     (folder / "rankpose" / "2" / "saved_model.pb").write_bytes(b"damaged")
     (folder / "rankpose" / "notes").mkdir()
-    tflite.write(network, description, "fp32", folder / "rankpose_fp32.tflite")
+    shutil.copy(every_format / "fp32.tflite", folder / "rankpose_fp32.tflite")
     return folder
 
 

@@ -8,41 +8,36 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
-from rankpose_tf.exporting import folded, onnx, openvino, savedmodel
 from rankpose_tf.inference import runtimes
-from rankpose_tf.models import shipped
 from rankpose_tf.models.saving import load_model
 
 DEGREES = 1e-3
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    """The shipped model, which tells its expected error, in every format, float32."""
-    folder = tmp_path_factory.mktemp("formats")
-    network, description = load_model(shipped.path(), errors=True)
-    found = {"keras": shipped.path(), "tflite": shipped.path(kind="fp32")}
-    for name, module, place in (
-        ("savedmodel", savedmodel, "1"),
-        ("folded", folded, "folded"),
-        ("onnx", onnx, "rankpose.onnx"),
-        ("openvino", openvino, "rankpose.xml"),
-    ):
-        found[name] = folder / place
-        module.write(network, description, found[name])
-    return found
+def paths(doubting_formats):
+    """A model that tells its expected error, in every format, float32."""
+    names = {
+        "keras": "best.keras",
+        "tflite": "fp32.tflite",
+        "savedmodel": "savedmodel",
+        "folded": "folded",
+        "onnx": "rankpose.onnx",
+        "openvino": "rankpose.xml",
+    }
+    return {runtime: doubting_formats / name for runtime, name in names.items()}
 
 
 @pytest.fixture(scope="module")
 def heads():
     """70 rendered heads of all poses, so many that formats split them."""
     poses = np.random.default_rng(3).uniform(-1.2, 1.2, (70, 3))
-    return np.stack([synthetic.render(i, pose, 80)[0] for i, pose in enumerate(poses)])
+    return np.stack([synthetic.render(i, pose, 32)[0] for i, pose in enumerate(poses)])
 
 
 @pytest.fixture(scope="module")
-def expected(heads):
-    network, _ = load_model(shipped.path(), errors=True)
+def expected(paths, heads):
+    network, _ = load_model(paths["keras"], errors=True)
     return np.degrees(network.predict_on_batch(heads.astype(np.float32)))
 
 

@@ -9,14 +9,12 @@ import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.exporting import savedmodel
 from rankpose_tf.inference import savedmodel_operations
-from rankpose_tf.models import saving, shipped, towers
+from rankpose_tf.models import towers
 
 
 @pytest.fixture(scope="module")
-def exported(small_model, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("operations") / "savedmodel"
-    savedmodel.write(*saving.load_model(small_model), folder)
-    return folder
+def exported(every_format):
+    return every_format / "savedmodel"
 
 
 def with_function(exported, folder, function):
@@ -48,10 +46,8 @@ def test_the_export_of_the_large_tower_is_known(tmp_path):
     savedmodel_operations.require_known(tmp_path / "large")
 
 
-def test_the_export_with_expected_errors_is_known(tmp_path):
-    network, description = saving.load_model(shipped.path("compact"), errors=True)
-    savedmodel.write(network, description, tmp_path / "model")
-    savedmodel_operations.require_known(tmp_path / "model")
+def test_the_export_with_expected_errors_is_known(doubting_formats):
+    savedmodel_operations.require_known(doubting_formats / "savedmodel")
 
 
 def test_one_that_writes_a_file_is_refused_and_writes_none(exported, tmp_path):

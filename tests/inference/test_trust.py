@@ -63,15 +63,15 @@ def test_a_damaged_config_is_told(small_model, tmp_path, content):
 
 
 @pytest.fixture(scope="module")
-def nowhere(small_model, tmp_path_factory):
+def nowhere(one_block_model, tmp_path_factory):
     """The small model, with one NaN in its first layer, and its description."""
     path = tmp_path_factory.mktemp("nan") / "nan.keras"
-    network = keras.models.load_model(small_model / "best.keras", compile=False)
+    network = keras.models.load_model(one_block_model / "best.keras", compile=False)
     weight = network.trainable_weights[0]
     value = weight.numpy()
     value.flat[0] = np.nan
     weight.assign(value)
-    description = saving.read_description(small_model)
+    description = saving.read_description(one_block_model)
     saving.save_model(network, path, description)
     return path, network, description, weight.path
 

@@ -45,14 +45,19 @@ const scenarios = {
     return { ...answer, csv: await downloaded(page, "#csv"), drawn: await downloaded(page, "#save") };
   },
 
-  /** A file that gives a trouble, and then one that does not. */
+  /** Files that each give a trouble, each followed by one that does not. */
   async broken({ page }, { files, good }) {
-    await page.setInputFiles("#file", files.map(upload));
-    await waitForAlert(page);
-    const before = await told(page);
-    await page.setInputFiles("#file", good.map(upload));
-    await waitForStatus(page, "face");
-    return { before, after: await told(page) };
+    const answers = [];
+    for (const file of files) {
+      await page.setInputFiles("#file", [upload(file)]);
+      await waitForAlert(page);
+      const before = await told(page);
+      await page.setInputFiles("#file", good.map(upload));
+      await page.locator("#alert").waitFor({ state: "hidden", ...LONG });
+      await waitForStatus(page, "face");
+      answers.push({ before, after: await told(page) });
+    }
+    return answers;
   },
 
   /** The camera for some frames, then stopped. */
@@ -99,16 +104,24 @@ const scenarios = {
     return { order, unnamed, ...(await told(page)) };
   },
 
-  /** Sizes: whether anything is wider than the window, and how small the buttons are. */
-  async layout({ page }, { screenshot }) {
-    await page.click("#example");
-    await waitForStatus(page, "face");
-    await page.screenshot({ path: screenshot, fullPage: true });
-    return page.evaluate(() => ({
-      overflow: document.documentElement.scrollWidth - innerWidth,
-      buttons: [...document.querySelectorAll("button:not([hidden])")].map((b) => b.offsetHeight),
-      ground: getComputedStyle(document.body).backgroundColor,
-    }));
+  /** Each window {scheme, screenshot}: what is wider than it, how small the buttons are. */
+  async layout({ page }, { windows }) {
+    const answers = [];
+    for (const { scheme, screenshot } of windows) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.reload();
+      await page.click("#example");
+      await waitForStatus(page, "face");
+      await page.screenshot({ path: screenshot, fullPage: true });
+      answers.push(
+        await page.evaluate(() => ({
+          overflow: document.documentElement.scrollWidth - innerWidth,
+          buttons: [...document.querySelectorAll("button:not([hidden])")].map((b) => b.offsetHeight),
+          ground: getComputedStyle(document.body).backgroundColor,
+        })),
+      );
+    }
+    return answers;
   },
 
   /** Poses by the module, as another page would use it: files {base64, boxes or null, isFilm}. */

@@ -53,9 +53,9 @@ def test_all_formats_are_model_files_so_that_npm_is_not_needed():
     assert exporting.expand(["web"]) == ["web"]
 
 
-def test_a_model_of_one_s_own_runs_on_the_page(packages, small_model, tmp_path):
+def test_a_model_of_one_s_own_runs_on_the_page(packages, one_block_model, tmp_path):
     report = exporting.export(
-        model=small_model, out=tmp_path / "out", formats=["web"], time_files=False
+        model=one_block_model, out=tmp_path / "out", formats=["web"], time_files=False
     )
     (row,) = report["files"]
     assert row["file"] == "index.html"
@@ -65,7 +65,7 @@ def test_a_model_of_one_s_own_runs_on_the_page(packages, small_model, tmp_path):
     told = json.loads((tmp_path / "out/description.json").read_text())
     assert (told["model"]["input_size"], told["model"]["training_set"]) == (32, "none")
     with pytest.raises(RankPoseError, match="nothing is overwritten"):
-        exporting.export(model=small_model, out=tmp_path / "out", formats=["web"])
+        exporting.export(model=one_block_model, out=tmp_path / "out", formats=["web"])
 
 
 def test_the_page_names_every_module_ahead_and_no_other_origin():

@@ -176,17 +176,14 @@ def test_a_picture_without_a_face_says_what_to_do(visit, address):
     assert "at least a seventh" in found["answer"]["alert"]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [EXAMPLE.read_bytes()[:300], b"no picture", b""],
-    ids=["cut short", "other", "empty"],
-)
-def test_a_broken_picture_says_so_and_the_next_one_works(visit, content):
-    good = [file(EXAMPLE.read_bytes())]
-    found = visit("broken", files=[file(content, "broken.jpg")], good=good)["answer"]
-    assert "“broken.jpg” can't be read" in found["before"]["alert"]
-    assert "choose another picture" in found["before"]["alert"]
-    assert found["after"]["alert"] == "" and len(found["after"]["rows"]) > 0
+def test_a_broken_picture_says_so_and_the_next_one_works(visit):
+    broken = {"cut short": EXAMPLE.read_bytes()[:300], "other": b"no picture", "empty": b""}
+    files = [file(content, f"{name}.jpg") for name, content in broken.items()]
+    answers = visit("broken", files=files, good=[file(EXAMPLE.read_bytes())])["answer"]
+    for name, found in zip(broken, answers, strict=True):
+        assert f"“{name}.jpg” can't be read" in found["before"]["alert"]
+        assert "choose another picture" in found["before"]["alert"]
+        assert found["after"]["alert"] == "" and len(found["after"]["rows"]) > 0
 
 
 def write_camera(path, image, frames=60):
@@ -262,17 +259,19 @@ def test_keyboard_and_names(visit):
     assert len(answer["rows"]) > 0
 
 
-@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [(320, 640), (390, 844), (1280, 900)])
-def test_it_fits_the_window_and_follows_the_scheme(visit, screenshots, size, is_dark):
-    name = f"{size[0]}-{'dark' if is_dark else 'light'}.png"
-    shot = str(screenshots / name)
-    answer = visit("layout", size=list(size), isDark=is_dark, screenshot=shot)["answer"]
-    assert answer["overflow"] <= 0
-    # A finger needs 44 pixels.
-    assert min(answer["buttons"]) >= 44
-    brightness = np.mean([int(v) for v in answer["ground"][4:-1].split(",")])
-    assert (brightness < 60) == is_dark
+def test_it_fits_the_window_and_follows_the_scheme(visit, screenshots, size):
+    windows = [
+        {"scheme": scheme, "screenshot": str(screenshots / f"{size[0]}-{scheme}.png")}
+        for scheme in ("light", "dark")
+    ]
+    answers = visit("layout", size=list(size), windows=windows)["answer"]
+    for window, answer in zip(windows, answers, strict=True):
+        assert answer["overflow"] <= 0
+        # A finger needs 44 pixels.
+        assert min(answer["buttons"]) >= 44
+        brightness = np.mean([int(v) for v in answer["ground"][4:-1].split(",")])
+        assert (brightness < 60) == (window["scheme"] == "dark")
 
 
 @pytest.fixture(scope="module")
