@@ -38,7 +38,7 @@ _TYPES = {
 
 
 @dataclasses.dataclass
-class Summary:
+class ScoringSummary:
     """Counts of a run: what it looked at, and how many files were there from an earlier one."""
 
     pictures: int = 0
@@ -67,7 +67,7 @@ def run(named, out, options, *, pictures_per_file=1000, beam_options=()):
       beam_options: sequence of strings, the command line of Beam's own options.
 
     Returns:
-      `Summary`.
+      `ScoringSummary`.
 
     Raises:
       RankPoseError: for input that names nothing, a folder of something else, or an option.
@@ -80,7 +80,7 @@ def run(named, out, options, *, pictures_per_file=1000, beam_options=()):
     pipeline_options = _beam_options(beam_options)
     names = _claimed(out, planned, options)
     left = {name: unit for name, unit in zip(names, planned, strict=True) if not names[name]}
-    summary = Summary(files=len(left), earlier=len(planned) - len(left))
+    summary = ScoringSummary(files=len(left), earlier=len(planned) - len(left))
     if left:
         pipeline = beam.Pipeline(options=pipeline_options)
         handler = _inference.KeyedModelHandler(Handler(options))
