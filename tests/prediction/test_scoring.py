@@ -85,10 +85,16 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_one_that_was_not(faces, score
     # What a kill leaves: a finished file, and one that was being written.
     for name in ("score.json", "poses-00001-of-00003.parquet", "failed-00001-of-00003.parquet"):
         (tmp_path / name).write_bytes(whole[name])
-    (tmp_path / ".poses-00002-of-00003.parquet-0a1b").write_bytes(b"PAR1 half")
+    (tmp_path / f".poses-00002-of-00003.parquet-{'0a' * 16}").write_bytes(b"PAR1 half")
     summary = scoring.run([str(faces)], str(tmp_path), OPTIONS, pictures_per_file=4)
     assert contents(tmp_path) == whole
     assert (summary.files, summary.earlier, summary.failed) == (2, 1, 0)
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_record_begins_anew(faces, scored, tmp_path):
+    (tmp_path / f".score.json-{'0a' * 16}").write_text('{"rankpo')
+    scoring.run([str(faces)], str(tmp_path), OPTIONS, pictures_per_file=4)
+    assert contents(tmp_path) == contents(scored)
 
 
 def test_a_finished_run_is_left_as_it_is(faces, scored):
