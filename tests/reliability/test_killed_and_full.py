@@ -115,6 +115,14 @@ def test_predict_video(trials, pictures):
            kills=20, full=8)  # fmt: skip
 
 
+def test_score(trials, pictures):
+    pytest.importorskip("apache_beam", reason="the extra [beam] is not installed")
+    arguments = [f"--input={pictures}", "--crops", "--model=compact", "--out={out}/scores",
+                 "--pictures_per_file=2"]  # fmt: skip
+    trials(door="score", arguments=arguments, imports=["rankpose_tf.prediction.beam_poses"],
+           kills=20, full=4)  # fmt: skip
+
+
 def test_train(trials, prepared):
     arguments = [f"--data={prepared}", "--workdir={out}/run", "--checkpoint_steps=2", *TRAINING]
     trials(door="train", arguments=arguments, imports=TENSORFLOW, one_block=True,
