@@ -10,7 +10,7 @@ import pathlib
 
 import numpy as np
 
-from rankpose_tf.core import damage, files
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import litert, runtimes, savedmodel_operations
 from rankpose_tf.inference.estimator import PoseEstimator
@@ -158,6 +158,9 @@ def _load_keras(path, threads):
 
 def _require_regular_files(folder):
     """Refuses pipes and devices, and links to them, which would be waited for, or never end."""
+    # Its packages are not needed for a .tflite file.
+    from rankpose_tf.core import files
+
     for name in files.walk(folder):
         if not (folder / name).is_file():
             raise RankPoseError(
