@@ -199,3 +199,25 @@ def test_a_damaged_record_is_told(faces, tmp_path):
     (tmp_path / "score.json").write_bytes(b'{"files": ')
     with pytest.raises(RankPoseError, match="out: .*score.json' is damaged .*pass a new folder"):
         scoring.run([str(faces)], str(tmp_path), OPTIONS)
+
+
+def test_a_model_is_told_apart_by_its_content(tmp_path):
+    file, folder = tmp_path / "a.tflite", tmp_path / "run"
+    folder.mkdir()
+    sums = []
+    for content in (b"1", b"2"):
+        file.write_bytes(content)
+        (folder / "best.keras").write_bytes(content)
+        # What else a workdir holds changes with every epoch.
+        (folder / "last.keras").write_bytes(content * 2)
+        sums.append(scoring._checksum(str(file)))
+        assert scoring._checksum(str(folder)) == sums[-1]
+    (folder / "best.keras").unlink()
+    sums.append(scoring._checksum(str(folder)))
+    assert len(set(sums)) == 3 and all(sums)
+    assert scoring._checksum("") == scoring._checksum("compact") == ""
+
+
+def test_an_option_that_is_none_of_beam_s_is_told():
+    with pytest.raises(RankPoseError, match="beam: '--direct_num_workers=x' is no option of"):
+        scoring._beam_options(["--direct_num_workers=x"])
