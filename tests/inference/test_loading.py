@@ -15,7 +15,7 @@ import scipy.io
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inference import loading
+from rankpose_tf.inference import litert, loading
 
 SIZE = 32
 # What the export may change where the weights stay float32.
