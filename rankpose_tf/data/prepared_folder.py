@@ -8,6 +8,7 @@ needs TensorFlow.
 import csv
 import hashlib
 import json
+import os
 import pathlib
 import shlex
 
@@ -27,6 +28,8 @@ _STRUCTURE = {
     "skipped": dict,
     "shards": list,
 }
+# Bytes of a file's name; no disk has longer ones.
+_LONGEST_NAME = 255
 _COLUMNS = ("identity", "group", "shard", "views", "views_within_limit")
 
 
@@ -142,6 +145,8 @@ def _require_structure(description):
         # A name alone: what lies elsewhere is no shard of this folder.
         if not isinstance(name, str) or name != pathlib.PurePath(name).name or "\0" in name:
             raise ValueError(f"shards holds {name!r}")
+        if len(os.fsencode(name)) > _LONGEST_NAME:
+            raise ValueError(f"a name of a shard has over {_LONGEST_NAME} bytes")
 
 
 def write_identity_table(directory, rows):

@@ -18,6 +18,7 @@ from rankpose_tf.models import shipped
 
 RUNTIMES = ("litert", "keras")
 PRECISIONS = ("fp32", "int8")
+_ANOTHER = "load another copy of it"
 # Of a network's pictures, pixels.
 _LARGEST_SIDE = 4096
 
@@ -70,7 +71,9 @@ def load(
     _check_description(model, description)
     estimator = PoseEstimator(network, description)
     side = estimator.input_size
-    estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
+    # A network may be of no use though its file could be read: with layers that do not fit, say.
+    with damage.told("model", name, _ANOTHER, "can't be run", others=(Exception,)):
+        estimator.predict_crops(np.zeros((1, side, side, 3), np.uint8))
     return estimator
 
 
@@ -153,10 +156,24 @@ def _load_keras(path, threads):
     return network, read_description(path)
 
 
+def _require_regular_files(folder):
+    """Refuses pipes and devices, and links to them, which would be waited for, or never end."""
+    # Its packages are not needed for a .tflite file.
+    from rankpose_tf.core import files
+
+    for name in files.walk(folder):
+        if not (folder / name).is_file():
+            raise RankPoseError(
+                f"model: {str(folder / name)!r} is a link to nothing or no regular file; copy the "
+                "folder again"
+            )
+
+
 def _load_savedmodel(folder, threads):
     what = "is no SavedModel of rankpose_tf.export, or it is damaged"
     # TensorFlow reports damage by many types.
     with damage.told("model", folder, "export it again", what, others=(Exception,)):
+        _require_regular_files(folder)
         description = damage.json_object(
             "model", folder / runtimes.SAVEDMODEL_DESCRIPTION, "export it again"
         )

@@ -17,6 +17,8 @@ from rankpose_tf.core.errors import RankPoseError
 _LARGEST_EXTENT = 8192
 _LARGEST_BYTES = 1_000_000_000
 _LARGEST_CONFIG = 10_000_000
+# Keras unpacks every member into a temporary folder.
+_MEMBERS = frozenset(("config.json", "metadata.json", "model.weights.h5", "rankpose.json"))
 # Options of layers that say how large the network gets.
 _EXTENTS = frozenset(
     "filters units size kernel_size strides pool_size padding depth_multiplier dilation_rate "
@@ -25,7 +27,7 @@ _EXTENTS = frozenset(
 
 
 def require_bounded(path):
-    """Refuses a .keras file that claims a network of a size that no face needs.
+    """Refuses a .keras file that claims a network of a size that no face needs, or holds more.
 
     Args:
       path: of the file.
@@ -36,6 +38,11 @@ def require_bounded(path):
     with damage.told("model", path, "load another copy of it"):
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member.file_size for member in archive.infolist()}
+            if strange := sorted(members.keys() - _MEMBERS):
+                raise RankPoseError(
+                    f"model: {str(path)!r} holds {strange[0]!r}, which no model of this package "
+                    "has; it was not loaded"
+                )
             if sum(members.values()) > _LARGEST_BYTES or members["config.json"] > _LARGEST_CONFIG:
                 raise RankPoseError(
                     f"model: {str(path)!r} unpacks to {sum(members.values()):,} bytes, and a head "

@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 import uuid
 
 import rankpose_tf
@@ -30,7 +31,8 @@ parquet = extras.load("pyarrow.parquet", "beam", "score")
 # Which of beam's runners works here: DirectRunner may first fetch a program from the network.
 _RUNNER = "FnApiRunner"
 _RECORD = "score.json"
-_KINDS = ("poses", "failed")
+# Files that are being written; `_write_beside` names them.
+_UNFINISHED = re.compile(r"\.(poses|failed|score\.json)-.*[0-9a-f]{32}")
 _TYPES = {
     **dict.fromkeys(("path", "reason"), pyarrow.string()),
     **dict.fromkeys(("frame", "face"), pyarrow.int64()),
@@ -122,7 +124,7 @@ def _claimed(out, planned, options):
         "files": len(planned),
         "input": hashlib.sha256(repr(planned).encode("utf-8", "surrogateescape")).hexdigest(),
     }
-    there = _listed(out)
+    there = _swept(out)
     if _RECORD in there:
         _check_same(out, record)
     elif there:
@@ -131,9 +133,6 @@ def _claimed(out, planned, options):
         with contextlib.suppress(_filesystem.BeamIOError, OSError):
             _filesystems.mkdirs(out)  # It may be there.
         _write_beside(out, _RECORD, lambda stream: stream.write(json.dumps(record).encode()))
-    left = [name for name in there if name.startswith(".") and name.split("-")[0][1:] in _KINDS]
-    if left:
-        _filesystems.delete([_filesystems.join(out, name) for name in left])
     ends = [f"{number:05}-of-{len(planned):05}.parquet" for number in range(len(planned))]
     return {end: f"poses-{end}" in there for end in ends}
 
@@ -149,6 +148,15 @@ def _check_same(out, record):
             f"out: {out!r} holds scores of another {' and '.join(differing)}; pass what it was "
             "begun with to go on, or a new folder"
         )
+
+
+def _swept(out):
+    """Names of the files in a folder, after those are removed that a killed run has left."""
+    there = _listed(out)
+    left = set(filter(_UNFINISHED.fullmatch, there))
+    if left:
+        _filesystems.delete([_filesystems.join(out, name) for name in sorted(left)])
+    return there - left
 
 
 def _listed(out):

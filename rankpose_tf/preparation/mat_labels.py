@@ -4,21 +4,13 @@ Pose_Para holds pitch, yaw, roll in radians, then translation and scale; further
 landmarks, a column each.
 """
 
-import io
-import struct
-import zlib
-
 import numpy as np
 
 from rankpose_tf.core import pictures
-from rankpose_tf.preparation import views
+from rankpose_tf.preparation import mat_files, views
 
 # Beside the subsets lie the authors' program and files of landmarks alone.
 _OTHER_FOLDERS = ("Code", "landmarks")
-# Bytes of the file's header and of a variable's tag, and the kind of a compressed variable.
-_HEADER, _TAG, _COMPRESSED = 128, 8, 15
-# Bytes of a variable; those of the face sets have up to a million.
-_LARGEST = 20_000_000
 _NEW_MATLAB = (b"MATLAB 7.3 MAT-file", b"\x89HDF")
 
 
@@ -58,12 +50,11 @@ def shapes(source, name):
       source: `sources.Folder` or `sources.Zip`.
       name: of the .mat in it.
     """
-    from scipy import io as scipy_io
-
     try:
-        return {name: shape for name, shape, _ in scipy_io.whosmat(io.BytesIO(source.read(name)))}
-    except Exception:  # scipy reports damage by many types, from TypeError to zlib.error.
+        found = dict(mat_files.variables(source.read(name)))
+    except Exception:  # Damage has many types, of the archive's too.
         return {}
+    return {variable: array.shape for variable, array in found.items() if array is not None}
 
 
 def read(source, name, landmarks, count=None):
@@ -82,11 +73,10 @@ def read(source, name, landmarks, count=None):
       views.SkippedView: if the file is corrupt, lacks a variable, or its values are no pose.
     """
     content = _variables(source, name, ("Pose_Para", landmarks))
-    try:
-        pitch, yaw, roll = np.asarray(content["Pose_Para"], np.float64).reshape(-1)[:3]
-        points = np.asarray(content[landmarks], np.float64)
-    except (TypeError, ValueError) as error:
-        raise views.SkippedView(views.CORRUPT_LABEL) from error
+    if any(array is None for array in content.values()) or content["Pose_Para"].size < 3:
+        raise views.SkippedView(views.CORRUPT_LABEL)
+    pitch, yaw, roll = content["Pose_Para"].reshape(-1)[:3]
+    points = content[landmarks]
     if points.ndim != 2 or points.shape[0] not in (2, 3):
         raise views.SkippedView(views.CORRUPT_LABEL)
     if count not in (None, points.shape[1]):
@@ -95,41 +85,21 @@ def read(source, name, landmarks, count=None):
 
 
 def _variables(source, name, wanted):
-    """Dict of the wanted variables of a .mat."""
-    from scipy import io as scipy_io
-
-    content = b""
+    """Dict of the wanted variables of a .mat; what lies behind the last of them is not read."""
+    content, read = b"", {}
     try:
         content = source.read(name)
-        _require_small(content)
-        read = scipy_io.loadmat(io.BytesIO(content), variable_names=wanted)
+        for variable, array in mat_files.variables(content):
+            if variable in wanted:
+                read.setdefault(variable, array)
+            if len(read) == len(wanted):
+                return read
     except Exception as error:  # As above.
         new = content.startswith(_NEW_MATLAB)
         reason = views.NEW_MATLAB_LABEL if new else views.CORRUPT_LABEL
         raise views.SkippedView(reason) from error
-    for variable in wanted:
-        if variable not in read:
-            raise views.SkippedView(views.label_without(variable))
-    return read
-
-
-def _require_small(content):
-    """Raises ValueError for a .mat of which more than a label's variable would be unpacked.
-
-    A variable is a tag, its kind and length, and then its content, which may be compressed: a
-    thousandth of what it unpacks to.
-    """
-    order = "<" if content[126:128] == b"IM" else ">"
-    place = _HEADER
-    while place + _TAG <= len(content):
-        kind, length = struct.unpack_from(f"{order}II", content, place)
-        place += _TAG
-        if kind == _COMPRESSED:
-            unpacking = zlib.decompressobj()
-            unpacking.decompress(content[place : place + length], _LARGEST)
-            if unpacking.unconsumed_tail:
-                raise ValueError(f"a variable has over {_LARGEST:,} bytes")
-        place += length
+    missing = next(variable for variable in wanted if variable not in read)
+    raise views.SkippedView(views.label_without(missing))
 
 
 def tight_box(points):

@@ -76,6 +76,7 @@ class Folder:
           OSError: if it cannot be read.
         """
         try:
+            _require_regular(self._path / name)
             _require_small(name, os.path.getsize(self._path / name))
             return (self._path / name).read_bytes()
         except ValueError as error:  # A NUL in the name.
@@ -138,6 +139,12 @@ class Zip:
     def close(self):
         """Closes the zip."""
         self._zip.close()
+
+
+def _require_regular(path):
+    """Raises OSError for a pipe or a device, or a link to one: it might be waited for for ever."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path.name}: no regular file")
 
 
 def _require_small(name, size):

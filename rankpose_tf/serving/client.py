@@ -6,15 +6,20 @@ A transport (grpc_client.py, rest_client.py) sends one request; everything else 
 import collections
 import concurrent.futures
 import itertools
+import os
 import random
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Self
 
 import numpy as np
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import ExpectedError, columns
 from rankpose_tf.serving import arguments
-from rankpose_tf.serving.results import ServedPose, ServingError
+from rankpose_tf.serving.results import ModelVersion, ServedPose, ServingError, Signature
+
+Picture = bytes | bytearray | memoryview | str | os.PathLike[str]
 
 # First pause before a retry, seconds; it doubles with each up to the longest, so that a server that
 # is back is soon found, and each is shortened at random so that many clients do not come at once.
@@ -39,12 +44,12 @@ class Client:
 
     def __init__(
         self,
-        address,
-        model="rankpose",
-        deadline=10.0,
-        retries=3,
-        max_pictures=32,
-        concurrency=4,
+        address: str,
+        model: str = "rankpose",
+        deadline: float = 10.0,
+        retries: int = 3,
+        max_pictures: int = 32,
+        concurrency: int = 4,
     ):
         if not isinstance(address, str):
             raise RankPoseError(f"address: expected text such as HOST:PORT, received {address!r}")
@@ -60,7 +65,7 @@ class Client:
         self.max_pictures = max_pictures
         self.concurrency = concurrency
 
-    def predict(self, images, deadline=None):
+    def predict(self, images: Iterable[Picture], deadline: float | None = None) -> list[ServedPose]:
         """Poses of pictures of one face each.
 
         Args:
@@ -76,7 +81,9 @@ class Client:
         """
         return list(self.stream(images, deadline=deadline))
 
-    def predict_crops(self, images, boxes, deadline=None):
+    def predict_crops(
+        self, images: Iterable[Picture], boxes: Any, deadline: float | None = None
+    ) -> list[ServedPose]:
         """Poses of faces in whole scenes, which the server crops as in training.
 
         Args:
@@ -97,7 +104,7 @@ class Client:
             )
         return list(self.stream(images, boxes, deadline))
 
-    def predict_arrays(self, arrays, deadline=None):
+    def predict_arrays(self, arrays: Any, deadline: float | None = None) -> list[ServedPose]:
         """Poses of decoded pictures; encoded ones travel several times faster.
 
         Args:
@@ -125,7 +132,12 @@ class Client:
         requests = ({"image": arrays[start : start + self.max_pictures]} for start in starts)
         return list(self._answers("image", requests, deadline))
 
-    def stream(self, images, boxes=None, deadline=None):
+    def stream(
+        self,
+        images: Iterable[Picture],
+        boxes: Iterable[Any] | None = None,
+        deadline: float | None = None,
+    ) -> Iterator[ServedPose]:
         """Poses of any number of pictures, in their order, in constant memory.
 
         Pictures are read as answers are taken, `max_pictures` * (`concurrency` + 1) ahead at
@@ -143,6 +155,7 @@ class Client:
           ServingError, RankPoseError: as `predict`, when the failed picture's turn comes.
         """
         images = arguments.pictures(images)
+        requests: Iterator[dict[str, Any]]
         if boxes is None:
             parts = _parts(images, self.max_pictures)
             requests = ({"image_bytes": list(map(arguments.content, part))} for part in parts)
@@ -158,7 +171,7 @@ class Client:
         )
         yield from self._answers("crop", requests, deadline)
 
-    def ready(self, deadline=1.0):
+    def ready(self, deadline: float = 1.0) -> bool:
         """Whether the server answers and a version of the model is AVAILABLE; asks once."""
         try:
             versions = self._status(arguments.checked_deadline(deadline))
@@ -166,21 +179,21 @@ class Client:
             return False
         return any(version.state == "AVAILABLE" for version in versions)
 
-    def model_status(self, deadline=None):
+    def model_status(self, deadline: float | None = None) -> list[ModelVersion]:
         """List of `ModelVersion`; raises `ServingError`."""
         return self._with_retries(self._status, deadline)
 
-    def metadata(self, deadline=None):
+    def metadata(self, deadline: float | None = None) -> dict[str, Signature]:
         """Name -> `Signature`; raises `ServingError`."""
         return self._with_retries(self._signatures, deadline)
 
-    def close(self):
+    def close(self) -> None:
         """Frees the connection."""
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _answers(self, signature, requests, deadline):

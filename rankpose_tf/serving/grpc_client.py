@@ -1,6 +1,7 @@
 """gRPC transport of the client of TF Serving: PredictionService and ModelService."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class GrpcClient(Client):
       RankPoseError: if grpcio is not installed, or the address is none or one of HTTP.
     """
 
-    def __init__(self, address, credentials=None, **settings):
+    def __init__(self, address: str, credentials: Any = None, **settings: Any):
         super().__init__(address, **settings)
         _check_address(address)
         grpc = extras.load("grpc", "serving", "client", "use RestClient")
@@ -66,7 +67,7 @@ class GrpcClient(Client):
             for name, path in METHODS.items()
         }
 
-    def close(self):
+    def close(self) -> None:
         """Frees the connection; requests under way fail with CANCELLED."""
         self._channel.close()
 

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 import urllib.parse
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class RestClient(Client):
       RankPoseError: if the address has another form.
     """
 
-    def __init__(self, address, **settings):
+    def __init__(self, address: str, **settings: Any):
         super().__init__(address, **settings)
         kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
         try:

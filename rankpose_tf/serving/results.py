@@ -25,7 +25,7 @@ class ServingError(RankPoseError):
       address: of the server.
     """
 
-    def __init__(self, status, message, address):
+    def __init__(self, status: str, message: str, address: str):
         advice = f"; {_WHAT_TO_DO[status]}" if status in _WHAT_TO_DO else ""
         super().__init__(f"server {address}: {status}: {message}{advice}")
         self.status = status

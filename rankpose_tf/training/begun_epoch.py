@@ -25,13 +25,13 @@ class Begun(NamedTuple):
 
     def is_of(self, model):
         """Whether this is the epoch that a model goes on with."""
-        return self.step > 0 and self.step == int(model.optimizer.iterations)
+        return self.step > 0 and self.step == int(model.optimizer.iterations.numpy())
 
 
-def of(model, seconds):
-    """`Begun` of a model that is training."""
+def of(model, seconds=0.0):
+    """`Begun` of a model that is training; of several workers each has to ask at the same step."""
     metrics = [variable.numpy().tolist() for variable in model.metrics_variables]
-    return Begun(int(model.optimizer.iterations), seconds, metrics)
+    return Begun(int(model.optimizer.iterations.numpy()), seconds, metrics)
 
 
 def add(model, begun):
@@ -40,7 +40,9 @@ def add(model, begun):
     After the first step of the rest: before it Keras has not made the variables.
     """
     for variable, value in zip(model.metrics_variables, begun.metrics, strict=True):
-        variable.assign_add(value)
+        # On several devices each has a part, and what is read is the sum: one part gets it.
+        first, *_ = getattr(variable.value, "values", [variable])
+        first.assign_add(value)
 
 
 def write(path, begun):

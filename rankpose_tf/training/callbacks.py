@@ -76,9 +76,7 @@ class SaveLast(keras.callbacks.Callback):
         if self.goes_on:
             self.goes_on = False
             begun_epoch.add(self.model, self.begun)
-        # After the last step comes what is done at the end of an epoch: a run that goes on from
-        # there without it would leave it out.
-        if self.steps and (batch + 1) % self.steps == 0 and batch + 1 < self.params["steps"]:
+        if _is_in_between(batch + 1, self.steps, self.params["steps"]):
             self._save(begun_epoch.of(self.model, time.monotonic() - self.began))
 
     def on_epoch_end(self, epoch, logs=None):
@@ -89,6 +87,33 @@ class SaveLast(keras.callbacks.Callback):
             self.model.save(beside)
             if begun:
                 begun_epoch.write(beside, begun)
+
+
+class ReadAlong(keras.callbacks.Callback):
+    """What a worker does that writes nothing, while the chief's `SaveLast` reads the metrics.
+
+    They are summed over the workers, so each has to take part.
+
+    Args:
+      steps: as of `SaveLast`.
+    """
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if _is_in_between(batch + 1, self.steps, self.params["steps"]):
+            begun_epoch.of(self.model)
+
+
+def _is_in_between(done, steps, epoch_steps):
+    """Whether a checkpoint is due after so many steps of an epoch.
+
+    After the last step comes what is done at the end of an epoch: a run that goes on from there
+    without it would leave it out.
+    """
+    return steps > 0 and done % steps == 0 and done < epoch_steps
 
 
 class History(keras.callbacks.Callback):

@@ -61,7 +61,7 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
         contents["init"] = starting.checksum(recipe.init)
     if not devices.is_chief:
         with distribution.lost_workers_told(devices):
-            return _train(recipe, pathlib.Path(workdir), recipe.data, 0, devices)
+            return _train(recipe, pathlib.Path(workdir), recipe.data, checkpoint_steps, devices)
     with claimed(workdir, recipe, contents) as folder, distribution.lost_workers_told(devices):
         data = recipe.data
         if data == SYNTHETIC:
@@ -100,7 +100,7 @@ def _train(recipe, workdir, data, checkpoint_steps, devices):
             recipe, data, parts, devices.replicas, (devices.worker, devices.workers)
         )
     ]
-    hooks = _hooks(recipe, workdir, run[0].stream, savers, devices)
+    hooks = _hooks(recipe, workdir, run[0].stream, savers, devices, checkpoint_steps)
     with shards.told(data):
         siamese = _fit_stages(recipe, workdir, siamese, run, parts.epoch_steps, hooks, devices)
     if not devices.is_chief:
@@ -166,7 +166,7 @@ def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
     return siamese
 
 
-def _hooks(recipe, workdir, stream, savers, devices):
+def _hooks(recipe, workdir, stream, savers, devices, checkpoint_steps):
     """Callbacks in their order: no loss that is not finite may reach a saver."""
     hooks = [keras.callbacks.TerminateOnNaN(raise_error=True)]
     if devices.is_chief:
@@ -175,6 +175,8 @@ def _hooks(recipe, workdir, stream, savers, devices):
             keras.callbacks.TensorBoard(workdir / "logs", write_graph=False),
             callbacks.TrainingPictures(workdir / "logs" / "pictures", stream),
         ]
+    else:
+        hooks.append(callbacks.ReadAlong(checkpoint_steps))
     hooks.append(distribution.Wait(devices))
     return [*hooks, keras.callbacks.SwapEMAWeights()] if recipe.ema_decay else hooks
 

@@ -134,6 +134,7 @@ def test_a_folder_that_is_no_data_set_says_why(tmp_path):
         {"shards": {}},
         {"shards": [{"file": "../shard.tfrecord"}]},
         {"shards": [{"file": "/etc/passwd"}]},
+        {"shards": [{"file": "a" * 256}]},
         {"shards": ["a"]},
         {"box_source": None},
     ],

@@ -15,7 +15,7 @@ import scipy.io
 
 import rankpose_tf
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.inference import loading
+from rankpose_tf.inference import litert, loading
 
 SIZE = 32
 # What the export may change where the weights stay float32.
@@ -326,3 +326,12 @@ def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(RankPoseError, match=f"received '{tmp_path}/absent'"):
         rankpose_tf.load("~/absent")
+
+
+def test_a_tflite_file_that_is_absent_or_does_not_describe_its_model_is_told(tmp_path):
+    with pytest.raises(RankPoseError, match="there is no file"):
+        litert.description(tmp_path / "absent.tflite")
+    with zipfile.ZipFile(tmp_path / "m.tflite", "w") as archive:
+        archive.writestr(litert.DESCRIPTION, "{}")
+    with pytest.raises(RankPoseError, match="does not describe its model"):
+        litert.description(tmp_path / "m.tflite")

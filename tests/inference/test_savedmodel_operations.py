@@ -1,5 +1,6 @@
 """A SavedModel is a program: one that does more than predict is refused before it is loaded."""
 
+import os
 import shutil
 
 import pytest
@@ -108,3 +109,25 @@ def test_a_damaged_program_is_told(exported, tmp_path):
     (folder / "saved_model.pb").write_bytes(b"\xff" * 100)
     with pytest.raises(RankPoseError, match="no SavedModel of rankpose_tf.export, or it"):
         rankpose_tf.load(folder)
+
+
+def test_a_pipe_a_device_and_a_link_to_nothing_are_not_waited_for(exported, tmp_path):
+    def pipe(path):
+        os.mkfifo(path)
+
+    for make in (pipe, lambda path: path.symlink_to("/dev/zero"),
+                 lambda path: path.symlink_to(tmp_path / "absent")):  # fmt: skip
+        folder = shutil.copytree(exported, tmp_path / "m")
+        (folder / "variables" / "variables.index").unlink()
+        make(folder / "variables" / "variables.index")
+        with pytest.raises(RankPoseError, match="variables.index' is a link to nothing or no reg"):
+            rankpose_tf.load(folder)
+        shutil.rmtree(folder)
+
+
+def test_a_folder_of_links_as_stores_of_models_make_it_is_loaded(exported, tmp_path):
+    (tmp_path / "m").mkdir()
+    for path in exported.iterdir():
+        (tmp_path / "m" / path.name).symlink_to(path)
+    (tmp_path / "m" / "circle").symlink_to(tmp_path / "m", target_is_directory=True)
+    assert rankpose_tf.load(tmp_path / "m").input_size > 0

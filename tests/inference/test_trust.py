@@ -62,6 +62,30 @@ def test_a_damaged_config_is_told(small_model, tmp_path, content):
         rankpose_tf.load(path)
 
 
+def test_a_network_that_was_built_and_can_not_be_run_is_told(small_model, tmp_path):
+    def rename(content):
+        return content.replace(b"gather_normalization", b"gather_no{}rmalization")
+
+    path = rewritten(small_model / "best.keras", tmp_path / "m.keras", "config.json", rename)
+    with pytest.raises(RankPoseError, match="m.keras' can't be run .*; load another copy of it$"):
+        rankpose_tf.load(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["../climbs", "assets/../../climbs", "/tmp/climbs", "assets/link", "config.json/"]
+)
+def test_members_that_no_model_has_are_not_unpacked(small_model, tmp_path, monkeypatch, name):
+    path = rewritten(small_model / "best.keras", tmp_path / "m.keras", "", None)
+    member = zipfile.ZipInfo(name)
+    if name.endswith("link"):
+        member.create_system, member.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(member, str(tmp_path))
+    monkeypatch.setattr(keras.models, "load_model", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(RankPoseError, match="holds '.*', which no model of this package has"):
+        rankpose_tf.load(path)
+
+
 @pytest.fixture(scope="module")
 def nowhere(one_block_model, tmp_path_factory):
     """The small model, with one NaN in its first layer, and its description."""

@@ -85,10 +85,16 @@ def test_a_run_that_was_killed_goes_on_and_ends_as_one_that_was_not(faces, score
     # What a kill leaves: a finished file, and one that was being written.
     for name in ("score.json", "poses-00001-of-00003.parquet", "failed-00001-of-00003.parquet"):
         (tmp_path / name).write_bytes(whole[name])
-    (tmp_path / ".poses-00002-of-00003.parquet-0a1b").write_bytes(b"PAR1 half")
+    (tmp_path / f".poses-00002-of-00003.parquet-{'0a' * 16}").write_bytes(b"PAR1 half")
     summary = scoring.run([str(faces)], str(tmp_path), OPTIONS, pictures_per_file=4)
     assert contents(tmp_path) == whole
     assert (summary.files, summary.earlier, summary.failed) == (2, 1, 0)
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_record_begins_anew(faces, scored, tmp_path):
+    (tmp_path / f".score.json-{'0a' * 16}").write_text('{"rankpo')
+    scoring.run([str(faces)], str(tmp_path), OPTIONS, pictures_per_file=4)
+    assert contents(tmp_path) == contents(scored)
 
 
 def test_a_finished_run_is_left_as_it_is(faces, scored):
@@ -193,3 +199,25 @@ def test_a_damaged_record_is_told(faces, tmp_path):
     (tmp_path / "score.json").write_bytes(b'{"files": ')
     with pytest.raises(RankPoseError, match="out: .*score.json' is damaged .*pass a new folder"):
         scoring.run([str(faces)], str(tmp_path), OPTIONS)
+
+
+def test_a_model_is_told_apart_by_its_content(tmp_path):
+    file, folder = tmp_path / "a.tflite", tmp_path / "run"
+    folder.mkdir()
+    sums = []
+    for content in (b"1", b"2"):
+        file.write_bytes(content)
+        (folder / "best.keras").write_bytes(content)
+        # What else a workdir holds changes with every epoch.
+        (folder / "last.keras").write_bytes(content * 2)
+        sums.append(scoring._checksum(str(file)))
+        assert scoring._checksum(str(folder)) == sums[-1]
+    (folder / "best.keras").unlink()
+    sums.append(scoring._checksum(str(folder)))
+    assert len(set(sums)) == 3 and all(sums)
+    assert scoring._checksum("") == scoring._checksum("compact") == ""
+
+
+def test_an_option_that_is_none_of_beam_s_is_told():
+    with pytest.raises(RankPoseError, match="beam: '--direct_num_workers=x' is no option of"):
+        scoring._beam_options(["--direct_num_workers=x"])

@@ -1,5 +1,6 @@
 """Folder and zip give the same files, however they are packed; what is not read is told."""
 
+import os
 import zipfile
 
 import pytest
@@ -119,3 +120,32 @@ def test_a_file_that_claims_too_much_is_not_read(tmp_path, monkeypatch):
     for source in (tmp_path / "set", _zip(tmp_path / "x.zip", a=b"1" * 1000)):
         with pytest.raises(OSError, match="a: it has 1,000 bytes, and at most 999 are read"):
             sources.open_source(source).read("a")
+
+
+def test_a_pipe_or_a_device_in_a_folder_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("/dev/zero")
+    source = sources.Folder(tmp_path)
+    for name in source.stamps():
+        with pytest.raises(OSError, match="no regular file"):
+            source.read(name)
+
+
+def test_names_that_climb_and_links_in_a_zip_are_content_of_the_zip_alone(tmp_path):
+    (tmp_path / "secret.jpg").write_bytes(b"outside")
+    link = zipfile.ZipInfo("link.jpg")
+    link.create_system, link.external_attr = 3, 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("../secret.jpg", b"inside")
+        archive.writestr("A/../../../climbs.jpg", b"inside")
+        archive.writestr("/etc/passwd.jpg", b"inside")
+        archive.writestr(link, "secret.jpg")
+    source = sources.open_source(tmp_path / "x.zip")
+    content = {name: source.read(name) for name in source.stamps()}
+    # What begins with a dot is passed over.
+    assert content == {"/etc/passwd.jpg": b"inside", "link.jpg": b"secret.jpg"}
+    assert source.read("../secret.jpg") == b"inside"
+    for name in (str(tmp_path / "secret.jpg"), "secret.jpg", "/etc/passwd"):
+        with pytest.raises(FileNotFoundError):
+            source.read(name)
+    source.close()

@@ -16,7 +16,7 @@ from rankpose_tf.evaluation import other_systems
 from rankpose_tf.inference import litert
 from rankpose_tf.models import shipped
 from rankpose_tf.prediction import results
-from tests.support.mutations import ends, mutated
+from tests.support.mutations import MANY, ends, mutated
 
 ROW = results.Row("a.jpg", 0, 0.5, 1, (1.0, 2.0, 3.0, 4.0), 0.9, (10.0, -5.0, 2.0))
 
@@ -80,4 +80,4 @@ def test_a_result_or_a_sentence(valid, name, tmp_path):
 @pytest.mark.reliability
 @pytest.mark.parametrize("name", READERS)
 def test_a_result_or_a_sentence_2000_times(valid, name, tmp_path):
-    print(name, try_all(valid, name, tmp_path, 2000))
+    print(name, try_all(valid, name, tmp_path, MANY))

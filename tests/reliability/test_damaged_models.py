@@ -14,7 +14,7 @@ import pytest
 import rankpose_tf
 from rankpose_tf.exporting import savedmodel, tflite
 from rankpose_tf.models import saving
-from tests.support.mutations import ends, mutated
+from tests.support.mutations import MANY, ends, mutated
 
 KERAS_PARTS = ("config.json", "metadata.json", "model.weights.h5", "rankpose.json")
 SAVEDMODEL_PARTS = (
@@ -89,17 +89,17 @@ def test_a_savedmodel(files, tmp_path, part):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", ["archive", *KERAS_PARTS])
 def test_a_keras_file_2000_times(files, tmp_path, part):
-    print(".keras", part, try_keras(files, tmp_path, part, 2000))
+    print(".keras", part, try_keras(files, tmp_path, part, MANY))
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(3600)
 def test_a_tflite_file_2000_times(files, tmp_path):
-    print(".tflite", try_tflite(files, tmp_path, 2000))
+    print(".tflite", try_tflite(files, tmp_path, MANY))
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", SAVEDMODEL_PARTS)
 def test_a_savedmodel_2000_times(files, tmp_path, part):
-    print("SavedModel", part, try_savedmodel(files, tmp_path, part, 2000))
+    print("SavedModel", part, try_savedmodel(files, tmp_path, part, MANY))

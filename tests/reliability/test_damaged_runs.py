@@ -15,7 +15,7 @@ from rankpose_tf.studies import ablation_runs
 from rankpose_tf.training import callbacks, workdir
 from rankpose_tf.training.flags_cfg import to_flagfile
 from rankpose_tf.training.recipe import Recipe
-from tests.support.mutations import ends, mutated
+from tests.support.mutations import MANY, ends, mutated
 
 RECIPE = Recipe(data="somewhere", tower="compact")
 HISTORY = (
@@ -81,7 +81,7 @@ def test_a_result_or_a_sentence(name, tmp_path):
 @pytest.mark.reliability
 @pytest.mark.parametrize("name", CONTENTS)
 def test_a_result_or_a_sentence_2000_times(name, tmp_path):
-    print(name, try_all(name, tmp_path, 2000))
+    print(name, try_all(name, tmp_path, MANY))
 
 
 @pytest.fixture
@@ -125,10 +125,10 @@ def test_a_damaged_shard_is_a_result_or_a_sentence(one_shard):
 @pytest.mark.reliability
 @pytest.mark.timeout(1800)
 def test_a_damaged_shard_is_a_result_or_a_sentence_2000_times(one_shard):
-    print("shard", ends(read_shard, one_shard, mutated(one_shard.read_bytes(), 2000)))
+    print("shard", ends(read_shard, one_shard, mutated(one_shard.read_bytes(), MANY)))
 
 
 @pytest.mark.reliability
 @pytest.mark.timeout(1800)
 def test_a_damaged_record_is_a_result_or_a_sentence_2000_times(one_shard):
-    print("record of a shard", ends(read_shard, one_shard, list(reframed(one_shard, 2000))))
+    print("record of a shard", ends(read_shard, one_shard, list(reframed(one_shard, MANY))))

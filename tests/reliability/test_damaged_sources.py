@@ -13,7 +13,7 @@ import pytest
 from rankpose_tf.preparation import plan, readers, sources, views
 from tests.support import made_up_biwi
 from tests.support import made_up_faces as made_up
-from tests.support.mutations import ends, mutated
+from tests.support.mutations import MANY, ends, mutated
 
 ROWS = "image,identity,yaw,pitch,roll,left,top,right,bottom\n" + "".join(
     f"{name}.jpg,{name},{number},-3.5,0.25,2,3,20,22\n" for number, name in enumerate("abcd")
@@ -114,4 +114,4 @@ def test_a_view_a_skip_or_a_sentence(name, tmp_path):
 @pytest.mark.reliability
 @pytest.mark.parametrize("name", FILES)
 def test_a_view_a_skip_or_a_sentence_2000_times(name, tmp_path):
-    print(name, try_all(tmp_path, name, 2000))
+    print(name, try_all(tmp_path, name, MANY))

@@ -2,9 +2,10 @@
 
     python -m pytest -m reliability tests/reliability/test_killed_and_full.py
 
-Each test tries 20 moments for SIGKILL and some for a disk that is full from then on; MOST_TRIALS=5
-before the command tries fewer. Then the same command is run again, and its result has to equal that
-of an unbroken run; no half file has a final name before, and nothing is left beside after.
+Each test tries 20 moments for SIGKILL and some for a disk that is full from then on. MOST_TRIALS=5
+before the command tries fewer, MOST_FULL=0 no full disk, and TRIALS_SEED=1 other moments. Then the
+same command is run again, and its result has to equal that of an unbroken run; no half file has a
+final name before, and nothing is left beside after.
 """
 
 import json
@@ -21,6 +22,7 @@ from rankpose_tf.data import synthetic
 
 SOURCE = pathlib.Path(__file__).resolve().parents[1] / "support" / "faults.c"
 MOST = int(os.environ.get("MOST_TRIALS", 20))
+LIMITS = {"kills": MOST, "full": int(os.environ.get("MOST_FULL", MOST))}
 TRAINING = [
     "--tower=compact", "--input_size=32", "--batch_size=8", "--epochs=2", "--steps_per_epoch=5",
     "--validation_identities=4", "--seed=3", "--scale_probability=0", "--crop_probability=0",
@@ -63,7 +65,8 @@ def trials(library, tmp_path):
     def run(**specification):
         control, top = tmp_path / "control", tmp_path / "runs"
         control.write_bytes(bytes(4096))
-        specification |= {key: min(specification[key], MOST) for key in ("kills", "full")}
+        specification |= {key: min(specification[key], most) for key, most in LIMITS.items()}
+        specification["seed"] = int(os.environ.get("TRIALS_SEED", 0))
         (tmp_path / "specification.json").write_text(json.dumps(specification))
         done = subprocess.run(
             [sys.executable, "-m", "tests.support.fault_trials",
@@ -112,6 +115,14 @@ def test_predict_video(trials, pictures):
            kills=20, full=8)  # fmt: skip
 
 
+def test_score(trials, pictures):
+    pytest.importorskip("apache_beam", reason="the extra [beam] is not installed")
+    arguments = [f"--input={pictures}", "--crops", "--model=compact", "--out={out}/scores",
+                 "--pictures_per_file=2"]  # fmt: skip
+    trials(door="score", arguments=arguments, imports=["rankpose_tf.prediction.beam_poses"],
+           kills=20, full=4)  # fmt: skip
+
+
 def test_train(trials, prepared):
     arguments = [f"--data={prepared}", "--workdir={out}/run", "--checkpoint_steps=2", *TRAINING]
     trials(door="train", arguments=arguments, imports=TENSORFLOW, one_block=True,
@@ -132,7 +143,7 @@ def test_export(trials, one_block_model):
 
 
 def test_ablate(trials, prepared, tmp_path):
-    """Few moments: each run starts processes of its own, which import TensorFlow."""
+    """Slow: each run starts processes of its own, which import TensorFlow."""
     (tmp_path / "recipe.cfg").write_text(
         "\n".join(line for line in TRAINING if not line.startswith("--seed")) + "\n"
     )
@@ -140,4 +151,4 @@ def test_ablate(trials, prepared, tmp_path):
     arguments = [f"--data={prepared}", f"--eval_data={prepared}", "--workdir={out}/runs",
                  f"--recipe={tmp_path / 'recipe.cfg'}", f"--cells={tmp_path / 'one.cfg'}",
                  "--seeds=0", "--checkpoint_steps=2"]  # fmt: skip
-    trials(door="ablate", arguments=arguments, kills=4, full=1)
+    trials(door="ablate", arguments=arguments, kills=20, full=1)

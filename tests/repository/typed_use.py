@@ -10,6 +10,7 @@ import numpy as np
 import rankpose_tf
 from rankpose_tf.inference.estimator import Face
 from rankpose_tf.prediction import results
+from rankpose_tf.serving import GrpcClient, ModelVersion, RestClient, ServedPose, Signature
 
 
 def predict(picture: np.ndarray) -> None:
@@ -36,3 +37,18 @@ def follow() -> None:
 def read() -> None:
     row = results.Row("a.jpg")
     assert_type(row.time, float | None)
+
+
+def ask() -> None:
+    with GrpcClient("localhost:8500", deadline=5.0) as client:
+        assert_type(client, GrpcClient)
+        poses = assert_type(client.predict(["a.jpg", b"..."]), list[ServedPose])
+        assert_type(poses[0].yaw, float)
+    other = RestClient("localhost:8501", model="wide")
+    assert_type(other.predict_crops(["a.jpg"], [[0, 0, 9, 9]]), list[ServedPose])
+    assert_type(other.predict_arrays(np.zeros((1, 8, 8, 3), np.uint8)), list[ServedPose])
+    for pose in other.stream(iter(["a.jpg"])):
+        assert_type(pose.valid, bool)
+    assert_type(other.ready(), bool)
+    assert_type(other.model_status(), list[ModelVersion])
+    assert_type(other.metadata(), dict[str, Signature])

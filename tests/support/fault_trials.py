@@ -19,6 +19,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import runpy
 import shutil
 import signal
@@ -35,7 +36,8 @@ _VARYING = (
 )
 # Files that grow in place, and so are not whole in the middle of a run.
 _GROWING = ("rows.csv", "rows.jsonl")
-_HIDDEN = "-rankpose-"
+# Files that are being written: those of core/leftovers.py, and those of `score`.
+_HIDDEN = re.compile(r".*-rankpose-.*|\..*-[0-9a-f]{32}")
 
 
 class Runs:
@@ -108,7 +110,7 @@ class Runs:
             # What is finished may be refused, as after an unbroken run.
             assert code == 0 or outcome != "broken" and "Traceback" not in said, said
         compare(content(folder), expected)
-        left = [str(path) for path in folder.rglob("*") if _HIDDEN in path.name]
+        left = [str(path) for path in folder.rglob("*") if _HIDDEN.fullmatch(path.name)]
         assert not left, f"left beside: {left}"
         shutil.rmtree(folder)
         return outcome
@@ -146,7 +148,7 @@ def content(folder):
     return {
         name.as_posix(): canonical(path)
         for name, path in found.items()
-        if "logs" not in name.parts and not any(_HIDDEN in part for part in name.parts)
+        if "logs" not in name.parts and not any(map(_HIDDEN.fullmatch, name.parts))
     }
 
 

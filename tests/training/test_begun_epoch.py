@@ -78,3 +78,31 @@ def test_the_time_of_the_earlier_part_counts(tmp_path, monkeypatch):
     model = keras.models.load_model(tmp_path / "last.keras")
     first, second = fit(tmp_path, model, first=2)
     assert first["seconds"] > 1000 > second["seconds"]
+
+
+def test_what_a_device_has_counted_is_added_once_where_there_are_several():
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = new_model()
+    x = np.ones((4, 3), np.float32)
+    model.fit(x, x[:, :1], verbose=0)
+    before = begun_epoch.of(model)
+    begun_epoch.add(model, before)
+    assert begun_epoch.of(model).metrics == [2 * value for value in before.metrics]
+    assert any(before.metrics)
+
+
+def test_a_worker_that_writes_nothing_reads_when_the_chief_does(tmp_path, monkeypatch):
+    """Metrics are summed over the workers when they are read: a read alone never ends."""
+    read = {}
+    of = begun_epoch.of
+    x = np.ones((4 * STEPS, 3), np.float32)
+    for hook in (callbacks.SaveLast(tmp_path, 2), callbacks.ReadAlong(2)):
+        steps = read.setdefault(type(hook), [])
+
+        def noted(model, *seconds, steps=steps):
+            steps.append(int(model.optimizer.iterations))
+            return of(model, *seconds)
+
+        monkeypatch.setattr(begun_epoch, "of", noted)
+        new_model().fit(x, x[:, :1], batch_size=4, callbacks=[hook], verbose=0)
+    assert list(read.values()) == [[2, 4], [2, 4]]
