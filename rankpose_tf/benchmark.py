@@ -1,11 +1,15 @@
-"""Measures speed: `predict` times the estimator, `engines` what runs it, `serving` running servers.
+"""Measures speed: of training's input and step, of the estimator, its engines, and servers.
 
+rankpose benchmark input --out=speed
+rankpose benchmark step --towers=compact
+rankpose benchmark prepare --count=10000
 rankpose benchmark serving --servers=plain=localhost:8500,rest=http://localhost:8501
 rankpose benchmark predict --model=RUN --images=FOLDER
 rankpose benchmark engines --model=compact
 """
 
 import dataclasses
+import pathlib
 import shlex
 import sys
 
@@ -35,24 +39,57 @@ _MODEL = flags.DEFINE_string(
     "predict: what rankpose_tf.load takes; engines: wide or compact. The model of the package if "
     "not given.",
 )
-_COUNT = flags.DEFINE_integer("count", 1000, "predict: pictures of a folder.", lower_bound=1)
-_OUT = flags.DEFINE_string("out", "", "New JSON file for the figures.")
+_COUNT = flags.DEFINE_integer("count", 1000, "predict, prepare: pictures.", lower_bound=1)
+_DATA = flags.DEFINE_list(
+    "data",
+    [],
+    "input: prepared folders, one a setting, comma-separated; made-up pictures if not given.",
+)
+_TOWERS = flags.DEFINE_list("towers", ["compact", "resnet50"], "step: which towers.")
+_OUT = flags.DEFINE_string("out", "", "Folder for the figures, as NAME.json; or a new .json file.")
 
 
 def main(argv):
-    {"serving": _serving, "predict": _predict, "engines": _engines}[argv[1]]()
+    name = argv[1]
+    out = _new_file(name)
+    figures, table = _MEASURES[name]()
+    print(table)
+    _write(out, figures)
+
+
+def _input():
+    from rankpose_tf.studies import input_speed
+
+    figures = input_speed.measure(_DATA.value, _SECONDS.value)
+    return figures, input_speed.table(figures)
+
+
+def _step():
+    from rankpose_tf.studies import step_speed
+
+    unknown = [tower for tower in _TOWERS.value if tower not in step_speed.TOWERS]
+    if unknown:
+        raise RankPoseError(
+            f"towers: expected some of {', '.join(step_speed.TOWERS)}, received {unknown[0]!r}"
+        )
+    figures = step_speed.measure(_TOWERS.value)
+    return figures, step_speed.table(figures)
+
+
+def _prepare():
+    from rankpose_tf.studies import prepare_speed
+
+    figures = prepare_speed.measure(_COUNT.value)
+    return figures, prepare_speed.table(figures)
 
 
 def _serving():
     from rankpose_tf.studies import server_load, server_overload
 
-    out = files.new_file("out", _OUT.value) if _OUT.value else None
     if _OVERLOAD.value:
         given = (_servers(), _OVERLOAD.value, _SECONDS.value, _IMAGES.value or None)
         rows = server_overload.measure(*given, deadline=_DEADLINE.value)
-        print(server_overload.table(rows))
-        _write(out, [dataclasses.asdict(row) for row in rows])
-        return
+        return [dataclasses.asdict(row) for row in rows], server_overload.table(rows)
     rows = server_load.measure(
         servers=_servers(),
         clients=_numbers(_CLIENTS),
@@ -61,28 +98,44 @@ def _serving():
         images=_IMAGES.value or None,
         deadline=_DEADLINE.value,
     )
-    print(server_load.table(rows))
-    _write(out, [dataclasses.asdict(row) for row in rows])
+    return [dataclasses.asdict(row) for row in rows], server_load.table(rows)
 
 
 def _predict():
     import rankpose_tf
     from rankpose_tf.studies import speed
 
-    out = files.new_file("out", _OUT.value) if _OUT.value else None
     estimator = rankpose_tf.load(_MODEL.value or None)
     figures = speed.measure(estimator, _IMAGES.value or None, _COUNT.value)
-    print(speed.table(figures))
-    _write(out, figures)
+    return figures, speed.table(figures)
 
 
 def _engines():
     from rankpose_tf.studies import engines
 
-    out = files.new_file("out", _OUT.value) if _OUT.value else None
     figures = engines.measure(_MODEL.value or None)
-    print(engines.table(figures))
-    _write(out, figures)
+    return figures, engines.table(figures)
+
+
+_MEASURES = {
+    "input": _input,
+    "step": _step,
+    "prepare": _prepare,
+    "predict": _predict,
+    "engines": _engines,
+    "serving": _serving,
+}
+
+
+def _new_file(name):
+    """Where the figures go, or None; what is there already is refused before anything is timed."""
+    if not _OUT.value:
+        return None
+    if _OUT.value.endswith(".json"):
+        return files.new_file("out", _OUT.value)
+    folder = pathlib.Path(_OUT.value)
+    folder.mkdir(parents=True, exist_ok=True)
+    return files.new_file("out", str(folder / f"{name}.json"))
 
 
 def _servers():
@@ -107,9 +160,14 @@ def _numbers(flag):
 def _write(out, rows):
     if out:
         line = shlex.join(["rankpose", "benchmark", *sys.argv[1:]])
-        files.write_json(out, {"command": line, "rows": rows})
+        files.write_json(out, {"command": line, **_named(rows)})
         print(f"\n{out}")
 
 
+def _named(rows):
+    """What is written: the names of figures that have them, or all as rows."""
+    return rows if isinstance(rows, dict) and "machine" in rows else {"rows": rows}
+
+
 if __name__ == "__main__":
-    command.run(main, commands=("predict", "engines", "serving"))
+    command.run(main, commands=tuple(_MEASURES))

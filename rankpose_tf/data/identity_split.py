@@ -116,6 +116,20 @@ def identity_filter(threshold, held_out, filter_angles, minimum_views):
     return keep
 
 
+def training_part(threshold, filter_angles, minimum_views=2):
+    """A function of many records, (N,) strings, that gives those which train, in their order."""
+
+    @as_written
+    def keep(serialized):
+        groups, poses = records.parse_labels(serialized)
+        usable = records.within_limit(poses.values) if filter_angles else poses.values[:, 0] < 1e9
+        counts = tf.reduce_sum(tf.cast(poses.with_values(usable), tf.int32), axis=1)
+        chosen = (_group_hash(groups) > threshold) & (counts >= minimum_views)
+        return tf.boolean_mask(serialized, chosen)
+
+    return keep
+
+
 def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
     """Yields the identities of one side of the split, for what trains on no pairs.
 

@@ -1,7 +1,8 @@
 """Identity shards -> tf.data: training pairs, validation pairs, and single views.
 
 A training element is ((view_1, view_2), pose): two different views of one identity, or views of
-two identities, each (B, size, size, 3) RGB 0..255, and pose (B, 2, 3) radians; yaw, pitch, roll.
+two identities, each (B, size, size, 3) RGB 0..255, uint8 where it is augmented, float32 where it is
+not, and pose (B, 2, 3) radians; yaw, pitch, roll.
 
 The stream is endless and a function of the seed and the position alone: pair k of a run is the
 same pair, augmented the same way, however often the run was stopped on the way to it. One pass
@@ -12,17 +13,20 @@ import tensorflow as tf
 
 from rankpose_tf.data import (
     identity_split,
-    pair_augmentation,
     prepared_folder,
     records,
     square_crops,
     two_faces,
-    two_views,
 )
+from rankpose_tf.data.pair_maker import PairMaker
 
 # Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
 _SHUFFLE_IDENTITIES = 256
 _SHARDS_AT_ONCE = 8
+# A call of Python costs as much as half a small picture.
+_PAIRS_AT_ONCE = 8
+# What a view is made of, in records.
+_PARTS = ("images", "boxes", "poses")
 
 
 def training_pairs(
@@ -64,7 +68,7 @@ def training_pairs(
       first_view_probability: share of the pairs that are made to have the identity's first view,
         see `two_views.draw`; of "identity" alone.
       crop_scale: side of the square crop over the longer side of the box.
-      augmentation: keyword arguments of `pair_augmentation.augment_pair`; None is none at all.
+      augmentation: fields of `places.Places` and `looks.Looks`; None is none at all.
       worker: index of this worker and how many there are. Each reads its own shards, or its own
         part of `chosen`; `round_length` is of them (`of_worker`), `batch_size` and `start_step` of
         its batches.
@@ -74,10 +78,20 @@ def training_pairs(
     """
     everything = prepared_folder.list_shards(directory) if chosen is None else chosen
     source = tf.constant(of_worker(everything, worker))
-    keep = identity_split.identity_filter(threshold, False, filter_angles, minimum_views)
+    keep = identity_split.training_part(threshold, filter_angles, minimum_views)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
+    maker = PairMaker(
+        seed,
+        worker[0],
+        input_size=input_size,
+        crop_scale=crop_scale,
+        filter_angles=filter_angles,
+        pairs=pairs,
+        first_view_probability=first_view_probability,
+        augmentation=augmentation,
+    )
 
     @identity_split.as_written
     def one_round(index):
@@ -88,34 +102,71 @@ def training_pairs(
                 tf.data.TFRecordDataset,
                 cycle_length=min(_SHARDS_AT_ONCE, len(source)),
                 num_parallel_calls=1,
-            ).filter(keep)
+            )
+            # Many at a time: one by one, the choice would cost as much as a small picture.
+            serialized = serialized.batch(_SHUFFLE_IDENTITIES).map(keep).unbatch()
         blocks = serialized.batch(_SHUFFLE_IDENTITIES).enumerate()
         blocks = blocks.map(lambda n, block: _shuffle(block, tf.random.fold_in(order, n)))
         return two_faces.beside_the_next(blocks.unbatch()) if any_two else blocks.unbatch()
 
-    def usable(poses):
-        return identity_split.usable_views(poses, filter_angles)
-
-    @identity_split.as_written
-    def pair(position, serialized):
-        seeds = tf.random.split(tf.stack([run, position]), 2)
-        if any_two:
-            views = two_faces.draw_views(serialized, seeds[0], usable, first=pairs == "photos")
-        else:
-            record = records.parse_identity(serialized)
-            chosen = two_views.draw(usable(record["poses"]), seeds[0], first_view_probability)
-            views = [tf.gather(record[key], chosen) for key in two_faces.PARTS]
-        return pair_augmentation.augment_pair(
-            *views, seeds[1], input_size, crop_scale, **(augmentation or {})
-        )
-
     rounds = tf.data.Dataset.range(start_round, tf.int64.max)
     stream = rounds.flat_map(one_round).skip(skipped)
-    # No two workers' pairs have the same seed.
-    index, workers = worker
-    positions = tf.data.Dataset.counter(start_step * batch_size * workers + index, workers)
-    drawn = tf.data.Dataset.zip(positions, stream).map(pair, num_parallel_calls=tf.data.AUTOTUNE)
-    return _ordered(drawn.batch(batch_size, drop_remainder=True)).prefetch(tf.data.AUTOTUNE)
+    together = max(n for n in range(1, _PAIRS_AT_ONCE + 1) if batch_size % n == 0)
+    positions = tf.data.Dataset.counter(start_step * batch_size, together)
+    parts = tf.data.Dataset.zip(positions, stream.batch(together, drop_remainder=True))
+    if maker.augmented:
+        made = _augmented_pairs(parts, maker, input_size)
+    else:
+        made = _plain_pairs(parts, maker, input_size, crop_scale)
+    made = made.rebatch(batch_size, drop_remainder=True)
+    return _ordered(made).prefetch(tf.data.AUTOTUNE)
+
+
+def _augmented_pairs(parts, maker, size):
+    """Pairs of parts of a stream, as many together."""
+    shape = None, size, size, 3
+
+    @identity_split.as_written
+    def make(place, serialized):
+        kinds = tf.uint8, tf.uint8, tf.float32
+        one, other, poses = tf.numpy_function(
+            maker.views, [place, serialized], kinds, stateful=False
+        )
+        views = tf.ensure_shape(one, shape), tf.ensure_shape(other, shape)
+        return views, tf.ensure_shape(poses, (None, 2, 3))
+
+    return parts.map(make, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _plain_pairs(parts, maker, size, crop_scale):
+    """Pairs of parts of a stream as evaluation sees them, one at a time in batches of one."""
+
+    @identity_split.as_written
+    def choose(place, serialized):
+        images, boxes, poses = tf.numpy_function(
+            maker.chosen, [place, serialized], [tf.string, *[tf.float32] * 2], stateful=False
+        )
+        shapes = (None, 2), (None, 2, 4), (None, 2, 3)
+        return tuple(map(tf.ensure_shape, (images, boxes, poses), shapes))
+
+    @identity_split.as_written
+    def crops(images, boxes, poses):
+        return _plain_pair(images, boxes, size, crop_scale), poses
+
+    chosen = parts.map(choose, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+    return chosen.map(crops, num_parallel_calls=tf.data.AUTOTUNE).batch(1)
+
+
+def _plain_pair(images, boxes, size, crop_scale):
+    """Two views as evaluation and use see them, (size, size, 3) float32 each."""
+    return tuple(
+        square_crops.crop_and_resize(
+            square_crops.decode(images[index]),
+            square_crops.square_around(boxes[index], crop_scale),
+            size,
+        )
+        for index in range(2)
+    )
 
 
 def of_worker(everything, worker):
@@ -171,13 +222,12 @@ def validation_pairs(
         usable = usable[:1] if photos else usable
         chosen = tf.stack([usable, tf.roll(usable, -1, axis=0)], axis=1)
         return tf.data.Dataset.from_tensor_slices(
-            tuple(tf.gather(record[key], chosen) for key in two_faces.PARTS)
+            tuple(tf.gather(record[key], chosen) for key in _PARTS)
         )
 
     @identity_split.as_written
     def crops(images, boxes, poses):
-        unused = tf.zeros(2, tf.int64)
-        return pair_augmentation.augment_pair(images, boxes, poses, unused, input_size, crop_scale)
+        return _plain_pair(images, boxes, input_size, crop_scale), poses
 
     held_out = identity_split.held_out_records(directory, threshold, filter_angles, minimum_views)
     # Told how many there are, Keras neither warns that the data ran out nor counts them itself.

@@ -115,6 +115,52 @@ def parse_identity(serialized):
     )
 
 
+def parse_labels(serialized):
+    """Groups and poses of many records, whose pictures are not looked at.
+
+    Args:
+      serialized: (N,) string tensor.
+
+    Returns:
+      Groups (N,) strings, and poses (N, None, 3), a ragged tensor; yaw, pitch, roll, radians.
+    """
+    import tensorflow as tf
+
+    parsed = tf.io.parse_example(
+        serialized,
+        {
+            "group": tf.io.FixedLenFeature((), tf.string),
+            "poses": tf.io.RaggedFeature(tf.float32),
+        },
+    )
+    angles = parsed["poses"]
+    splits = angles.row_splits // 3
+    return parsed["group"], tf.RaggedTensor.from_row_splits(
+        tf.reshape(angles.values, (-1, 3)), splits, validate=False
+    )
+
+
+def read_views(serialized):
+    """What pairs are made of, of one record, without TensorFlow's tensors.
+
+    Args:
+      serialized: bytes of `encode_identity`.
+
+    Returns:
+      Lists of V: images, bytes; boxes, left, top, right, bottom, pixels; poses, yaw, pitch, roll,
+      radians.
+    """
+    import tensorflow as tf
+
+    feature = tf.train.Example.FromString(serialized).features.feature
+    boxes, poses = feature["boxes"].float_list.value[:], feature["poses"].float_list.value[:]
+    return (
+        feature["images"].bytes_list.value,
+        [boxes[start : start + 4] for start in range(0, len(boxes), 4)],
+        [poses[start : start + 3] for start in range(0, len(poses), 3)],
+    )
+
+
 def write_shard(path, identities):
     """Writes identities to one TFRecord file, whole or not at all.
 

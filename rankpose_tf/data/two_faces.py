@@ -10,11 +10,8 @@ second, and a batch shows about as many faces as a batch of pairs of one identit
 import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import records
 
 PAIRS = ("identity", "any", "photos")
-# What a view is, in the order that `pair_augmentation.augment_pair` takes.
-PARTS = ("images", "boxes", "poses")
 
 
 def asked_for(pairs, identities, first_view_probability=0.0):
@@ -51,26 +48,3 @@ def beside_the_next(values):
     circle = values.concatenate(values.take(1))
     beside = circle.scan("", lambda before, value: (value, tf.stack([before, value])))
     return beside.skip(1)
-
-
-def draw_views(serialized, seed, usable, first=False):
-    """One view of each of two identities, every usable one equally likely.
-
-    Args:
-      serialized: (2,) string tensor, records of two identities.
-      seed: (2,) integers.
-      usable: function of poses (V, 3) radians -> indices (U,), U >= 1.
-      first: the first usable view of each instead.
-
-    Returns:
-      Images (2,) encoded, boxes (2, 4) pixels, poses (2, 3) radians.
-    """
-    views = []
-    for index, own_seed in enumerate(tf.unstack(tf.random.split(seed, 2))):
-        record = records.parse_identity(serialized[index])
-        indices = usable(record["poses"])
-        count = tf.size(indices, out_type=tf.int64)
-        drawn = tf.random.stateless_uniform((), own_seed, maxval=count, dtype=tf.int64)
-        drawn = tf.zeros_like(drawn) if first else drawn
-        views.append([record[part][indices[drawn]] for part in PARTS])
-    return [tf.stack(parts) for parts in zip(*views, strict=True)]

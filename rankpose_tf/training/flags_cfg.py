@@ -16,7 +16,7 @@ def to_flagfile(recipe):
 
 
 def from_flagfile(text):
-    """The recipe that `to_flagfile` wrote.
+    """The recipe of a flagfile, such as `to_flagfile` writes.
 
     An option that an earlier version did not have is at its default: a default keeps what was.
 
@@ -35,7 +35,8 @@ def from_flagfile(text):
 def _from_text(field, text):
     """A value from its text; the text where it can't be, which `Recipe` then refuses."""
     if field.type is bool:
-        return {"True": True, "False": False}.get(text, text)
+        # A name alone says yes, as on a command line.
+        return {"True": True, "False": False, "": True}.get(text, text)
     try:
         return field.type(text)
     except ValueError:

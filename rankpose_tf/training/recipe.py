@@ -206,7 +206,7 @@ class Recipe:
 
     @property
     def augmentation(self):
-        """Keyword arguments of `data.pair_augmentation.augment_pair`."""
+        """Fields of `data.places.Places` and `data.looks.Looks`."""
         return {name: getattr(self, name) for name in groups()[AUGMENTATION]}
 
 

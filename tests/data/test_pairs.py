@@ -4,14 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from rankpose_tf.core import pose as poses_module
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import (
     identity_split,
-    pair_augmentation,
     pairs,
+    places,
     prepared_folder,
     records,
     synthetic,
@@ -203,7 +202,8 @@ def test_each_view_of_a_pair_is_rotated_by_itself_with_its_label(prepared, table
 
 
 def test_flipped_pairs_carry_mirrored_labels_in_both_views(prepared, table):
-    plain = stream(prepared, table, 3)
+    # Evaluation's crops are of another kind: a square that is moved by nothing is not.
+    plain = stream(prepared, table, 3, augmentation={"crop_probability": 1.0})
     flipped = stream(prepared, table, 3, augmentation={"flip_probability": 1.0})
     for before, after in zip(plain, flipped, strict=True):
         np.testing.assert_array_equal(after[0], before[0][:, :, ::-1])
@@ -223,28 +223,24 @@ def test_without_augmentation_a_training_view_is_the_evaluation_view(prepared, t
             np.testing.assert_array_equal(view, crops[tuple(pose)])
 
 
-def test_the_crop_scale_is_one_for_both_views_of_a_pair():
-    seed = tf.constant([0, 5], tf.int64)
-    head = synthetic.identity(0, views=1, seed=0, size=64).views[0]
-    images, boxes = tf.constant([head.image] * 2), tf.constant(np.stack([head.box] * 2))
+def test_the_crop_scale_is_one_for_both_views_of_a_pair(prepared, table):
     options = {"crop_scale_max": 2.4, "scale_probability": 1.0}
-    (first, second), _ = pair_augmentation.augment_pair(
-        images, boxes, tf.zeros((2, 3)), seed, 32, 1.4, **options
-    )
-    np.testing.assert_array_equal(first, second)
-    (plain, _), _ = pair_augmentation.augment_pair(images, boxes, tf.zeros((2, 3)), seed, 32, 1.4)
-    assert not np.array_equal(first, plain)
+    draw = places.Places(**options).draw
+    boxes = np.float32([[10, 12, 60, 62], [5, 5, 105, 65]])
+    for share in (0.0, 0.3, 0.99):
+        views, _ = draw(boxes, np.zeros((2, 3)), [0.0, share] + [0.5] * 14, 32)
+        sides = [view.square[2] * 2**view.halved for view in views]
+        scale = 1.4 + share * (2.4 - 1.4)
+        np.testing.assert_allclose(sides, [50 * scale, 100 * scale], atol=2)
 
 
 def test_a_pairs_scale_lies_in_its_range_which_may_begin_below_the_usual_one():
-    def scale(seed, probability):
-        return float(pair_augmentation._draw_scale((seed, 3), 1.4, 1.2, 1.6, probability))
-
-    drawn = np.array([scale(seed, 1.0) for seed in range(80)])
-    assert 1.2 <= drawn.min() < 1.25 and 1.55 < drawn.max() <= 1.6
-    half = np.array([scale(seed, 0.5) for seed in range(80)])
-    usual = half == np.float32(1.4)
-    assert 20 < usual.sum() < 60 and len(set(half[~usual])) == (~usual).sum()
+    options = {"crop_scale_min": 1.2, "crop_scale_max": 1.6}
+    certain = places.Places(**options, scale_probability=1.0)
+    assert certain.draw_scale(0.9, 0.0) == 1.2
+    assert certain.draw_scale(0.0, 0.25) == pytest.approx(1.2 + 0.25 * (1.6 - 1.2))
+    half = places.Places(**options, scale_probability=0.5)
+    assert half.draw_scale(0.5, 0.25) == 1.4 and half.draw_scale(0.49, 0.25) < 1.4
 
 
 def few_stream(directory, table, steps, count, **arguments):
