@@ -21,19 +21,25 @@ from rankpose_tf.models import towers
 from rankpose_tf.studies import machine
 from rankpose_tf.training import losses
 
-# Tower -> input size, pairs of a step.
-TOWERS = {"compact": (80, 32), "resnet50": (224, 4)}
+# Tower -> input size, pairs of a step, steps of each kind in a round.
+TOWERS = {"compact": (80, 32, 6), "resnet50": (224, 4, 2)}
+# Name -> whether oneDNN is on, and what is set beside.
+_WAYS = {
+    "oneDNN off": ("0", {}),
+    "oneDNN on": ("1", {}),
+    "oneDNN on, XLA": ("1", {"jit_compile": True}),
+    "oneDNN on, bfloat16": ("1", {"policy": "mixed_bfloat16"}),
+}
 PLAIN, SIAMESE, ONE_CALL = "plain Keras", "Siamese", "Siamese, one call"
 _ROUNDS = 5
 _GRID = {"input_size": (64, 80, 112), "pairs": (16, 32, 64), "threads": (1, 2)}
 
 
-def measure(chosen=tuple(TOWERS), steps=6):
-    """All figures.
+def measure(chosen=tuple(TOWERS)):
+    """All figures; the kinds of step take turns, five times.
 
     Args:
       chosen: names of `TOWERS`.
-      steps: of each kind in a round; the kinds take turns, five times.
 
     Returns:
       JSON-able dict: machine; towers (tower -> way -> kind -> {median, least, most} milliseconds,
@@ -42,24 +48,19 @@ def measure(chosen=tuple(TOWERS), steps=6):
     """
     figures = {"machine": machine.describe(), "towers": {}, "sizes": []}
     for tower in chosen:
-        ways = {}
-        for onednn in ("0", "1"):
-            for more in ({}, {"jit_compile": True}, {"policy": "mixed_bfloat16"}):
-                name = ", ".join([f"oneDNN {'on' if onednn == '1' else 'off'}", *map(_way, more)])
-                ways[name] = _apart(onednn, None, _kinds, tower, steps, more)
+        ways = {
+            name: _apart(onednn, None, _kinds, tower, more)
+            for name, (onednn, more) in _WAYS.items()
+        }
         gap = _apart("0", None, _statistics_gap, tower)
         figures["towers"][tower] = {"ways": ways, "normalization": gap}
     if "compact" in chosen:
         for size, pairs, threads in itertools.product(*_GRID.values()):
-            rate = _apart("1", threads, _pictures_a_second, size, pairs, steps)
+            rate = _apart("1", threads, _pictures_a_second, size, pairs)
             figures["sizes"].append(
                 {"input_size": size, "pairs": pairs, "threads": threads, "pictures": rate}
             )
     return figures
-
-
-def _way(option):
-    return {"jit_compile": "XLA", "policy": "bfloat16"}[option]
 
 
 def _apart(onednn, threads, function, *arguments):
@@ -81,9 +82,9 @@ def _threads(count):
         tf.config.threading.set_intra_op_parallelism_threads(count)
 
 
-def _kinds(tower, steps, more):
+def _kinds(tower, more):
     """Milliseconds of each kind of step."""
-    size, pairs = TOWERS[tower]
+    size, pairs, steps = TOWERS[tower]
     if "policy" in more:
         keras.mixed_precision.set_global_policy(more["policy"])
     jit = more.get("jit_compile", False)
@@ -156,7 +157,7 @@ def _statistics_gap(tower, batches=20):
       Dict: mean, the largest of all layers of the channels' mean distance of the moving means, in
       standard deviations; deviation, of the moving deviations, as a share.
     """
-    size, pairs = TOWERS[tower]
+    size, pairs, _ = TOWERS[tower]
     models = {kind: _model(kind, tower, size) for kind in (SIAMESE, ONE_CALL)}
     networks = {kind: towers.single_image_model(model) for kind, model in models.items()}
     networks[ONE_CALL].set_weights(networks[SIAMESE].get_weights())
@@ -178,7 +179,8 @@ def _statistics_gap(tower, batches=20):
     }
 
 
-def _pictures_a_second(size, pairs, steps):
+def _pictures_a_second(size, pairs):
+    steps = TOWERS["compact"][2]
     step = _step(SIAMESE, "compact", size, pairs)
     times = []
     for _ in range(_ROUNDS):
@@ -193,7 +195,7 @@ def table(figures):
     """The figures as text for a terminal."""
     parts = [machine.line(figures["machine"])]
     for tower, rows in figures["towers"].items():
-        size, pairs = TOWERS[tower]
+        size, pairs, _ = TOWERS[tower]
         header = (f"{tower}, {size} px, {pairs} pairs: ms a step", PLAIN, SIAMESE, ONE_CALL)
         cells = [
             (way, *(f"{kinds[kind]['median']:.0f} ({kinds[kind]['ratio']:.2f})" for kind in kinds))
