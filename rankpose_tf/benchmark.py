@@ -22,7 +22,9 @@ _SERVERS = flags.DEFINE_list(
     "servers", [], "serving: NAME=HOST:PORT (gRPC) or NAME=http://HOST:PORT (REST), ..."
 )
 _CLIENTS = flags.DEFINE_list("clients", ["1", "4", "16"], "serving: numbers of clients at once.")
-_SECONDS = flags.DEFINE_float("seconds", 10.0, "serving: length of each measurement, seconds.")
+_SECONDS = flags.DEFINE_float(
+    "seconds", 10.0, "serving, input: length of each measurement, seconds."
+)
 _PICTURES = flags.DEFINE_list(
     "pictures_per_request", ["1"], "serving: numbers of pictures joined into one request."
 )
@@ -134,6 +136,10 @@ def _new_file(name):
     if _OUT.value.endswith(".json"):
         return files.new_file("out", _OUT.value)
     folder = pathlib.Path(_OUT.value)
+    if folder.is_file():
+        raise RankPoseError(
+            f"out: {_OUT.value!r} is a file; pass a folder, or a new file that ends in .json"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     return files.new_file("out", str(folder / f"{name}.json"))
 
@@ -165,7 +171,7 @@ def _write(out, rows):
 
 
 def _named(rows):
-    """What is written: the names of figures that have them, or all as rows."""
+    """What is written: figures with a machine as they are, those of older benchmarks as rows."""
     return rows if isinstance(rows, dict) and "machine" in rows else {"rows": rows}
 
 

@@ -122,7 +122,11 @@ def training_part(threshold, filter_angles, minimum_views=2):
     @as_written
     def keep(serialized):
         groups, poses = records.parse_labels(serialized)
-        usable = records.within_limit(poses.values) if filter_angles else poses.values[:, 0] < 1e9
+        usable = (
+            records.within_limit(poses.values)
+            if filter_angles
+            else tf.ones_like(poses.values[:, 0], bool)
+        )
         counts = tf.reduce_sum(tf.cast(poses.with_values(usable), tf.int32), axis=1)
         chosen = (_group_hash(groups) > threshold) & (counts >= minimum_views)
         return tf.boolean_mask(serialized, chosen)

@@ -6,10 +6,12 @@ operations the same steps take four times as long (docs/performance.md).
 """
 
 import dataclasses
+import functools
 import math
 
 import cv2
 import numpy as np
+from google.protobuf import message
 
 from rankpose_tf.core import pose
 from rankpose_tf.data import looks, places, records, training_crops, two_views
@@ -19,6 +21,19 @@ _CHOICE = two_views.DRAWS
 _LOOKS = looks.CHANGES * looks.DRAWS
 # Numbers that are drawn for a pair; a multiple of four, in which Philox counts.
 _BLOCK = _CHOICE + places.DRAWS + 2 * _LOOKS
+
+
+def _damage_told(make):
+    """What a record's content breaks is a ValueError, which an input pipeline can tell of."""
+
+    @functools.wraps(make)
+    def told(self, first, serialized):
+        try:
+            return make(self, first, serialized)
+        except (cv2.error, LookupError, ArithmeticError, message.DecodeError) as error:
+            raise ValueError(f"a record is damaged: {' '.join(str(error).split())}") from error
+
+    return told
 
 
 class PairMaker:
@@ -46,11 +61,9 @@ class PairMaker:
           RankPoseError: for a number out of its range.
         """
         two_views.check(first_view_probability)
-        # Pairs are made side by side; threads of OpenCV's own for each would only wait for another.
-        cv2.setNumThreads(1)
         of_looks = {field.name for field in dataclasses.fields(looks.Looks)}
         options = dict(augmentation or {})
-        self.augmented = bool(options)
+        self.augmented = any(v for key, v in options.items() if key.endswith("_probability"))
         self._looks = looks.Looks(**{key: options.pop(key) for key in of_looks & options.keys()})
         self._places = places.Places(crop_scale, **options)
         # No two workers' pairs are drawn alike.
@@ -60,6 +73,7 @@ class PairMaker:
         self._pairs = pairs
         self._first_view_probability = first_view_probability
 
+    @_damage_told
     def views(self, first, serialized):
         """Makes pairs of views.
 
@@ -89,6 +103,7 @@ class PairMaker:
         view = training_crops.cut(picture, place.square, place.angle, self._size, place.halved)
         return self._looks.change(view, draws)
 
+    @_damage_told
     def chosen(self, first, serialized):
         """Chooses pairs of pictures; arguments as for `views`.
 
@@ -127,5 +142,7 @@ class PairMaker:
         images, boxes, poses = records.read_views(record)
         if not self._filter_angles:
             return images, boxes, poses, range(len(images))
-        usable = [n for n, angles in enumerate(poses) if max(map(abs, angles)) <= _LIMIT]
+        usable = [
+            n for n, angles in enumerate(poses) if all(abs(value) <= _LIMIT for value in angles)
+        ]
         return images, boxes, poses, usable

@@ -20,7 +20,7 @@ from rankpose_tf.data import (
 )
 from rankpose_tf.data.pair_maker import PairMaker
 
-# Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB at most.
+# Identities that are permuted at a time: 300W-LP's are about 0.4 MB each, so 100 MB a buffer.
 _SHUFFLE_IDENTITIES = 256
 _SHARDS_AT_ONCE = 8
 # A call of Python costs as much as half a small picture.

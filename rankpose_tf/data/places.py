@@ -13,6 +13,8 @@ from rankpose_tf.data import rotation, training_crops
 # Of a pair: scale, mirroring, and five for each view.
 DRAWS = 16
 _PAIR, _VIEW = 4, 6
+# Of scale and shift: beyond, a face is a speck or is not in the view.
+_LARGEST = 1000.0
 
 
 class Place(typing.NamedTuple):
@@ -20,7 +22,7 @@ class Place(typing.NamedTuple):
 
     Attributes:
       halved: how often the picture is halved first.
-      square: left, top, side, whole pixels of the halved picture.
+      square: left, top, side, pixels of the halved picture; whole ones if it shrinks.
       angle: radians by which the picture is turned clockwise.
       pose: yaw, pitch, roll as they are then seen, radians.
     """
@@ -37,8 +39,8 @@ class Places:
 
     Attributes:
       crop_scale: side of the square over the box's longer side, the one of evaluation.
-      crop_scale_min: random scale draws between this, 0 being `crop_scale`, and
-      crop_scale_max.
+      crop_scale_min: random scale draws from here on, 0 being `crop_scale`.
+      crop_scale_max: up to here.
       scale_probability: of drawing a scale, once a pair: what differs between its views is the
         pose.
       crop_probability: of moving a view's square, by up to `crop_shift` of its side along an axis.
@@ -64,13 +66,16 @@ class Places:
     flip_probability: float = 0.0
 
     def __post_init__(self):
-        most = {"crop_shift": float("inf"), "rotation_degrees": 180.0}
         for name, value in dataclasses.asdict(self).items():
-            high = float("inf") if name.startswith("crop_scale") else most.get(name, 1.0)
-            if not 0.0 <= value <= high or (name == "crop_scale" and value == 0.0):
+            high = {"rotation_degrees": 180.0}.get(name, 1.0)
+            if name.startswith("crop_s"):
+                high = _LARGEST
+            if not 0.0 <= value <= high:
                 raise RankPoseError(
                     f"{name}: expected a number from 0 to {high:g}, received {value}"
                 )
+        if self.crop_scale == 0.0:
+            raise RankPoseError("crop_scale: expected a number above 0, such as 1.4, received 0")
 
     def draw(self, boxes, poses, draws, size):
         """Draws the places of one pair's views.
@@ -113,8 +118,15 @@ class Places:
         angle = 0.0
         if draws[3] < self.rotation_probability:
             angle, label = rotation.turn(label, self.rotation_degrees, draws[4])
-        halved = training_crops.halvings(side / size)
-        pixel = 2**halved
-        # Whole pixels: half of one is nothing beside what is drawn, and makes the cut a resize.
-        square = round(left / pixel), round(top / pixel), max(round(side / pixel), 1)
+        halved, square = _square(left, top, side, size)
         return Place(halved, square, angle, tuple(label))
+
+
+def _square(left, top, side, size):
+    """How often the picture is halved, and the square in its pixels then."""
+    if side < size:
+        return 0, (left, top, side)
+    halved = training_crops.halvings(side / size)
+    pixel = 2**halved
+    # Whole pixels: half of one is little where several make one of the view, and the cut a resize.
+    return halved, (round(left / pixel), round(top / pixel), round(side / pixel))

@@ -56,6 +56,6 @@ def turn(pose, degrees, draw):
     """
     angle = math.radians(degrees) * (2.0 * draw - 1.0)
     turned = turn_pose(pose, angle)
-    if abs(pose[0]) > math.pi / 2 or max(map(abs, turned)) > _LIMIT:
+    if abs(pose[0]) > math.pi / 2 or not all(abs(value) <= _LIMIT for value in turned):
         return 0.0, pose
     return angle, turned

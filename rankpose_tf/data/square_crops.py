@@ -1,4 +1,4 @@
-"""Square crops as TensorFlow operations: the same in training, evaluation and the SavedModel.
+"""Square crops as TensorFlow operations: the same in evaluation and the SavedModel.
 
 The crop rule of the whole package is `square_around` and `crop_and_resize`. Coordinates are
 continuous pixels: pixel i spans i..i+1, the whole image is (0, 0, W, H). Python numbers out of

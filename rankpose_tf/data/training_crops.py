@@ -7,8 +7,8 @@ width (the variance) of that triangle. A picture that grows is not smoothed, and
 same but for rounding and the outermost pixels; on photos that shrink, 0.3 to 0.7 of 255 lie between
 them, turned ones up to 1.2 (docs/performance.md).
 
-A square that is not turned lies on whole pixels, which is what makes reading it a resize. Squares
-of training are drawn at random, so that half a pixel is nothing to them.
+A square that is not turned lies on whole pixels where the picture shrinks, which is what makes
+reading it a resize; `places` sees to that.
 """
 
 import functools
@@ -22,15 +22,20 @@ _HALVED_FROM = 3.0
 _MOST_HALVINGS = 3
 # Below, smoothing changes less than rounding does, and costs as much as a quarter of the decoding.
 _SMOOTHED_FROM = 1.2
-# How far a picture is smoothed and read beyond the square, pixels.
-_MARGIN = 5
-# OpenCV's names of a half, a quarter and an eighth of the size; that they are grey ones is undone.
+# What reading between pixels takes beyond the square, pixels.
+_MARGIN = 2
+# The longest kernel is of so many pixels for one: a picture that still shrinks more is a speck.
+_LONGEST_STEP = 16.0
+# A square of more than so many times the picture is read as a turned one is, which takes no memory.
+_MOST_BEYOND = 4
+# A half, a quarter and an eighth of the size; that of colours overrides that they are grey ones.
 _REDUCED = (
     0,
     cv2.IMREAD_REDUCED_GRAYSCALE_2,
     cv2.IMREAD_REDUCED_GRAYSCALE_4,
     cv2.IMREAD_REDUCED_GRAYSCALE_8,
 )
+_JPEG = b"\xff\xd8"
 
 
 def halvings(step):
@@ -50,21 +55,32 @@ def decode(content, halved=0):
     """Decodes a picture; a JPEG that is halved is decoded in its smaller size, for less work.
 
     Args:
-      content: bytes of a JPEG, PNG, BMP or GIF.
+      content: bytes of a JPEG or PNG.
       halved: how often the picture is halved, 0..3.
 
     Returns:
-      (H, W, 3) uint8 RGB.
+      (H, W, 3) uint8 RGB, sides rounded up.
 
     Raises:
       ValueError: when the bytes are no picture, which an input pipeline tells as it does other
         damage in shards.
     """
-    flags = _REDUCED[halved] | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    reduced = _REDUCED[halved] if content[:2] == _JPEG else 0
+    flags = reduced | cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    values = np.frombuffer(content, np.uint8)
+    pixels = cv2.imdecode(values, flags) if len(values) else None
     if pixels is None:
         raise ValueError(f"a picture of {len(content)} bytes can't be decoded")
-    return pixels
+    return _means(pixels, 2**halved) if halved and not reduced else pixels
+
+
+def _means(pixels, side):
+    """Means of squares of pixels; those at the right and lower border are of what there is."""
+    height, width = pixels.shape[:2]
+    beyond = 0, -height % side, 0, -width % side
+    whole = cv2.copyMakeBorder(pixels, *beyond, cv2.BORDER_REPLICATE)
+    size = whole.shape[1] // side, whole.shape[0] // side
+    return cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
 
 
 def cut(picture, square, angle, size, halved=0):
@@ -72,7 +88,7 @@ def cut(picture, square, angle, size, halved=0):
 
     Args:
       picture: (H, W, 3) uint8. Beyond it is black.
-      square: left, top, side, pixels of it; whole numbers.
+      square: left, top, side, pixels of it; whole numbers, unless it is read as a turned one is.
       angle: radians by which the picture is turned clockwise around the square's centre.
       size: side of the result, pixels.
       halved: how often the picture was halved before.
@@ -80,13 +96,17 @@ def cut(picture, square, angle, size, halved=0):
     Returns:
       (size, size, 3) uint8.
     """
-    reach = 0.5 * square[2] * (abs(math.cos(angle)) + abs(math.sin(angle))) + _MARGIN
-    picture, square = _window(picture, square, reach)
     step = square[2] / size
-    if step > _SMOOTHED_FROM:
-        kernel = _kernel(round(step, 2), halved)
+    kernel = _kernel(round(min(step, _LONGEST_STEP), 2), halved) if step > _SMOOTHED_FROM else []
+    reach = 0.5 * square[2] * (abs(math.cos(angle)) + abs(math.sin(angle)))
+    longest = max(picture.shape[:2])
+    picture, square = _window(picture, square, reach + _MARGIN + len(kernel) // 2)
+    if len(kernel):
         picture = cv2.sepFilter2D(picture, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-    return _turned(picture, square, angle, size) if angle else _straight(picture, square, size)
+    whole = all(float(number).is_integer() for number in square)
+    if angle or not whole or square[2] > _MOST_BEYOND * longest:
+        return _turned(picture, square, angle, size)
+    return _straight(picture, [int(number) for number in square], size)
 
 
 def _window(picture, square, reach):

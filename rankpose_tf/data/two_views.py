@@ -34,6 +34,8 @@ def draw(usable, draws, first_view_probability=0.0):
       Two of the indices.
     """
     count = len(usable)
+    if count < 2:
+        raise ValueError(f"a pair is of two usable views, and an identity has {count}")
     step = 1 + int(draws[1] * (count - 1))
     if draws[2] < first_view_probability:
         # Both slots see the first view alike: each is a batch of its own to the network.

@@ -4,6 +4,7 @@ import pathlib
 import statistics
 import time
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -20,7 +21,7 @@ SETTINGS = {
 }
 LOADERS = ("pipeline", "decode", "opencv")
 _BATCH = 32
-_RECORDS = 200
+_PICTURES = 200
 _ROUNDS = 5
 
 
@@ -59,7 +60,8 @@ def recipe_of(setting):
 
 
 def _of_folder(folder):
-    keep = identity_split.training_part(-1, True, 1)
+    views = min(prepared_folder.read_description(folder).get("minimum_views", 2), 2)
+    keep = identity_split.training_part(-1, True, views)
     stream = tf.data.TFRecordDataset(prepared_folder.list_shards(folder)).batch(64).map(keep)
     return [record for block in stream for record in block.numpy()]
 
@@ -67,7 +69,7 @@ def _of_folder(folder):
 def _made_up(side):
     """Records of two views each."""
     generator, rows = np.random.default_rng(0), []
-    for index in range(_RECORDS // 2):
+    for index in range(_PICTURES // 2):
         views = []
         for number in range(2):
             pose = np.float32([0.5 - 0.01 * index, 0.1 * number, 0.05])
@@ -81,6 +83,8 @@ def _made_up(side):
 
 def _rates(serialized, recipe, seconds):
     """Takes turns, so that what else the machine does is the same for all."""
+    # As training has it; the loader with OpenCV is faster so, too.
+    cv2.setNumThreads(1)
     made = {
         "pipeline": lambda: _pipeline(serialized, recipe),
         "decode": lambda: _decoding(serialized),

@@ -48,8 +48,10 @@ def batches(serialized, size, batch_size, crop_scale, augmentation):
 def _pair(record, seed, options):
     random = np.random.default_rng(seed)
     images, boxes, _ = records.read_views(record)
-    low = options.get("crop_scale_min") or options["crop_scale"]
-    scale = random.uniform(low, max(low, options.get("crop_scale_max", 0.0)))
+    scale = options["crop_scale"]
+    if random.random() < options.get("scale_probability", 0.0):
+        low = options.get("crop_scale_min") or scale
+        scale = random.uniform(low, max(low, options.get("crop_scale_max", 0.0)))
     mirrored = random.random() < options.get("flip_probability", 0.0)
     views = [
         _view(images[index], boxes[index], scale, random, options)

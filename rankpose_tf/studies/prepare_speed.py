@@ -14,6 +14,7 @@ import time
 import cv2
 
 from rankpose_tf.core import tables
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import synthetic
 from rankpose_tf.studies import input_speed, machine
 
@@ -32,11 +33,16 @@ def measure(count):
     Args:
       count: views.
 
+    Raises:
+      RankPoseError: for fewer than an identity has.
+
     Returns:
       JSON-able dict: machine, views, prepare (seconds, views_per_second, megabytes: the peak of
       the process and its workers together), input (batches, megabytes_begun after a tenth of
       them, megabytes at the peak). Memory is 0 where the system is not Linux.
     """
+    if count < _VIEWS:
+        raise RankPoseError(f"count: expected {_VIEWS} views or more, received {count}")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         _write_source(scratch / "source", count)

@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 
+import cv2
 import keras
 import tensorflow as tf
 from absl import logging
@@ -52,6 +53,8 @@ def train(recipe, *, workdir, render=None, checkpoint_steps=0):
       RankPoseError: for data that can't be trained with, a workdir of another run, or a loss that
         is not finite.
     """
+    # Pairs are made side by side; threads of OpenCV's own for each would only wait for another.
+    cv2.setNumThreads(1)
     devices = distribution.Devices(recipe.strategy)
     contents = {}
     if recipe.data != SYNTHETIC:
@@ -95,7 +98,7 @@ def _train(recipe, workdir, data, checkpoint_steps, devices):
     ]
     run = [
         # Shown and trained on: the graph of a stream is made once.
-        stage._replace(stream=functools.cache(stage.stream))
+        stage._replace(stream=functools.lru_cache(maxsize=1)(stage.stream))
         for stage in stages(
             recipe, data, parts, devices.replicas, (devices.worker, devices.workers)
         )

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rankpose_tf.core import pose as poses_module
 from rankpose_tf.core.errors import RankPoseError
@@ -15,6 +16,7 @@ from rankpose_tf.data import (
     records,
     synthetic,
 )
+from rankpose_tf.data.pair_maker import PairMaker
 from tests.conftest import write_prepared
 
 STRONG = {
@@ -286,3 +288,49 @@ def test_asking_for_more_training_identities_than_there_are_says_how_many(prepar
 def test_holding_out_too_many_identities_is_an_error(table):
     with pytest.raises(RankPoseError, match="validation_identities: expected 0 to 22.*received 23"):
         identity_split.held_out_threshold(table, 23)
+
+
+def damaged(change):
+    """A record of two views after `change` of its parts."""
+    example = tf.train.Example.FromString(
+        records.encode_identity(synthetic.identity(0, views=2, seed=1, size=48))
+    )
+    change(example.features.feature)
+    return example.SerializeToString()
+
+
+DAMAGE = {
+    "an empty picture": lambda f: f["images"].bytes_list.value.__setitem__(0, b""),
+    "no picture": lambda f: f["images"].bytes_list.value.__setitem__(0, b"picture"),
+    "a picture that is missing": lambda f: f["images"].bytes_list.value.pop(),
+    "a box that is cut short": lambda f: f["boxes"].float_list.value.pop(),
+    "a box without end": lambda f: f["boxes"].float_list.value.__setitem__(2, np.inf),
+    "a box that is no number": lambda f: f["boxes"].float_list.value.__setitem__(2, np.nan),
+    "poses that are no numbers": lambda f: f["poses"].float_list.value.__setitem__(1, np.nan),
+}
+
+
+@pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE)
+def test_damage_within_a_record_is_what_an_input_pipeline_tells_of(change):
+    dataset = pairs.training_pairs(
+        "",
+        chosen=[damaged(change)],
+        round_length=1,
+        input_size=16,
+        batch_size=1,
+        augmentation=STRONG,
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match="IteratorGetNext"):
+        next(iter(dataset))
+
+
+def test_what_is_no_record_is_told_too():
+    maker = PairMaker(0, 0, input_size=16, crop_scale=1.4, augmentation=STRONG)
+    with pytest.raises(ValueError, match="a record is damaged"):
+        maker.views(0, [b"no record"])
+
+
+def test_probabilities_of_zero_are_no_augmentation(prepared, table):
+    none = dict.fromkeys((name for name in STRONG if name.endswith("_probability")), 0.0)
+    plain = stream(prepared, table, 1)
+    assert_same(plain, stream(prepared, table, 1, augmentation={**STRONG, **none}))

@@ -75,6 +75,29 @@ def test_a_halved_picture_gives_the_crop_of_the_whole_one(halved):
         assert np.abs(view - expected).mean() < mean
 
 
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+@pytest.mark.parametrize("halved", [1, 2, 3])
+def test_a_picture_of_any_size_is_halved_by_means_in_place(ending, halved):
+    pixel = 2**halved
+    image = disc((440.5, 300.5), radius=12.0, shape=(455, 455))
+    content = cv2.imencode(ending, image, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    decoded = training_crops.decode(content, halved)
+    assert decoded.shape == (-(-455 // pixel), -(-455 // pixel), 3)
+    np.testing.assert_allclose(pixel * centroid(decoded), (440.5, 300.5), atol=0.3)
+    stripes = np.zeros((455, 455, 3), np.uint8)
+    stripes[:, ::2] = 200
+    content = cv2.imencode(ending, stripes, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    np.testing.assert_allclose(training_crops.decode(content, halved)[:, :50], 100, atol=4)
+
+
+@pytest.mark.parametrize("side", [2000, 40_000, 10**7])
+def test_a_square_far_larger_than_the_picture_takes_no_more_than_another(side):
+    image = np.full((60, 60, 3), 200, np.uint8)
+    for angle in (0.0, 0.3):
+        view = training_crops.cut(image, (30 - side // 2, 30 - side // 2, side), angle, 32)
+        assert view.shape == (32, 32, 3) and view[0, 0].max() == 0
+
+
 def test_a_picture_is_halved_until_under_three_pixels_make_one():
     steps = (0.2, 1.0, 2.99, 3.0, 5.99, 6.0, 11.9, 12.0, 100.0)
     assert [training_crops.halvings(step) for step in steps] == [0, 0, 0, 1, 1, 2, 2, 3, 3]
@@ -171,6 +194,15 @@ def test_without_a_draw_a_square_is_the_one_of_evaluation_on_whole_pixels():
     assert one.pose == (0.1, 0.2, 0.3)
 
 
+def test_a_square_of_a_picture_that_grows_stays_where_it_is():
+    boxes = ((10.25, 12.5, 20.25, 20.5), (0, 0, 9.5, 9.5))
+    (one, _), _ = placed({}, boxes, size=32)
+    np.testing.assert_allclose(one.square, (15.25 - 7, 16.5 - 7, 14))
+    image = picture(40, 40).astype(np.uint8)
+    expected = exact(image, one.square, 32)
+    np.testing.assert_allclose(training_crops.cut(image, one.square, 0.0, 32), expected, atol=1.5)
+
+
 def test_a_square_moves_within_its_share_each_view_by_itself():
     options = {"crop_probability": 1.0, "crop_shift": 0.1}
     (one, other), _ = placed({4: 0.0, 5: 1.0, 6: 0.5, 10: 0.0, 11: 0.5, 12: 0.0}, **options)
@@ -191,8 +223,11 @@ def test_mirrored_views_have_mirrored_labels():
         ("crop_scale", 0.0),
         ("rotation_degrees", 181),
         ("flip_probability", float("nan")),
+        ("crop_scale", float("inf")),
+        ("crop_scale_max", float("inf")),
+        ("crop_shift", float("inf")),
     ],
 )
 def test_a_number_out_of_range_is_named(field, value):
-    with pytest.raises(RankPoseError, match=f"^{field}: expected a number from 0"):
+    with pytest.raises(RankPoseError, match=f"^{field}: expected a number (from 0|above 0)"):
         places.Places(**{field: value})

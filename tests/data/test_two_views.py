@@ -56,3 +56,9 @@ def test_a_stream_holds_the_first_views_of_its_identities(prepared):
 def test_a_probability_out_of_range_is_named(probability):
     with pytest.raises(RankPoseError, match="first_view_probability: expected a number from 0"):
         two_views.check(probability)
+
+
+@pytest.mark.parametrize("usable", [[], [4]])
+def test_one_view_is_no_pair(usable):
+    with pytest.raises(ValueError, match=f"an identity has {len(usable)}"):
+        two_views.draw(usable, [0.5] * two_views.DRAWS)

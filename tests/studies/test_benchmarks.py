@@ -31,7 +31,7 @@ def test_the_settings_are_the_papers_and_the_compact_towers():
 
 
 def test_all_three_loaders_give_batches_of_made_up_pictures(monkeypatch):
-    monkeypatch.setattr(input_speed, "_RECORDS", 8)
+    monkeypatch.setattr(input_speed, "_PICTURES", 8)
     serialized = input_speed._made_up(64)
     assert len(serialized) == 4 and len(records.read_views(serialized[0])[0]) == 2
     recipe = input_speed.recipe_of("compact, 80 px")
