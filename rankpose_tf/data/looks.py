@@ -88,30 +88,30 @@ class Looks:
         Returns:
           (H, W, 3) uint8.
         """
-        drawn = [draws[start] < often for start, often in self._often]
+        drawn = [draws[start] < often for start, often in self._starts_and_probabilities]
         if not any(drawn):
             return view
-        draws = [draws[start + 1 : start + DRAWS] for start, _ in self._often]
+        own = [draws[start + 1 : start + DRAWS] for start, _ in self._starts_and_probabilities]
         view = view.astype(np.float32)
         if drawn[FILL]:
-            view = black_areas.fill(view, draws[FILL][0])
+            view = black_areas.fill(view, own[FILL][0])
         if drawn[GREY] or drawn[BRIGHTNESS] or drawn[CONTRAST]:
-            view = self._colours(view, drawn, draws)
+            view = self._colours(view, drawn, own)
         if drawn[ERASE]:
-            view = erase(view, draws[ERASE], self.erase_area)
+            view = erase(view, own[ERASE], self.erase_area)
         if drawn[BLUR]:
             reach = math.ceil(3.0 * self.blur_sigma)
-            view = blur(view, 2 * reach + 1, self.blur_sigma * draws[BLUR][0])
+            view = blur(view, 2 * reach + 1, self.blur_sigma * own[BLUR][0])
         if drawn[NOISE]:
-            stddev = self.noise_stddev * draws[NOISE][0]
-            view = noisy(view, stddev, draws[NOISE][1], floats=drawn[DARK])
+            stddev = self.noise_stddev * own[NOISE][0]
+            view = noisy(view, stddev, own[NOISE][1], floats=drawn[DARK])
         if drawn[DARK]:
-            view *= np.float32(self.least_light ** draws[DARK][0])
+            view *= np.float32(self.least_light ** own[DARK][0])
         # Rounds, and keeps to 0..255, in one pass.
         return view if view.dtype == np.uint8 else cv2.add(view, 0, dtype=cv2.CV_8U)
 
     @functools.cached_property
-    def _often(self):
+    def _starts_and_probabilities(self):
         """Where the draws of each change begin, and its probability."""
         names = ("fill", "grey", "brightness", "contrast", "erase", "blur", "noise", "dark")
         return [(n * DRAWS, getattr(self, f"{name}_probability")) for n, name in enumerate(names)]

@@ -55,7 +55,7 @@ class PairMaker:
         first_view_probability=0.0,
         augmentation=None,
     ):
-        """Args are those of `pairs.training_pairs`.
+        """Args are those of `pairs.training_pairs`, but for `worker`, which is an index alone.
 
         Raises:
           RankPoseError: for a number out of its range.
