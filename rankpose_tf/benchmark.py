@@ -113,10 +113,10 @@ def _predict():
 
 
 def _engines():
-    from rankpose_tf.studies import engines
+    from rankpose_tf.studies import engines, machine
 
     figures = engines.measure(_MODEL.value or None)
-    return figures, engines.table(figures)
+    return {"machine": machine.describe(), **figures}, engines.table(figures)
 
 
 _MEASURES = {
