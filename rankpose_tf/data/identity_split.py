@@ -8,6 +8,8 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder, records, shards
 
 _HASH_BUCKETS = 2**62
+# Identities: 300W-LP's are about 0.4 MB each.
+_LOOKED_AT = 64
 # Nothing here is control flow in Python over tensors. To rewrite it all the same, as tf.data does
 # unless told, takes more time than the graphs themselves.
 as_written = tf.autograph.experimental.do_not_convert
@@ -64,8 +66,8 @@ def choose_identities(directory, threshold, filter_angles, count, minimum_views=
     Raises:
       RankPoseError: if there are fewer.
     """
-    keep = identity_filter(threshold, False, filter_angles, minimum_views)
-    serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory)).filter(keep)
+    everything = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
+    serialized = of_side(everything, threshold, False, filter_angles, minimum_views)
     hashed = serialized.map(lambda record: (_identity_hash(record), record))
     with shards.told(directory):
         chosen = heapq.nsmallest(count, hashed.as_numpy_iterator())
@@ -80,7 +82,7 @@ def choose_identities(directory, threshold, filter_angles, count, minimum_views=
 def held_out_records(directory, threshold, filter_angles=True, minimum_views=2):
     """tf.data.Dataset of the serialized identities that validation is over, as in the shards."""
     serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
-    return serialized.filter(identity_filter(threshold, True, filter_angles, minimum_views))
+    return of_side(serialized, threshold, True, filter_angles, minimum_views)
 
 
 def count_held_out_views(table, threshold, filter_angles, minimum_views=2):
@@ -105,33 +107,32 @@ def usable_views(poses, filter_angles):
     return tf.reshape(tf.where(admitted), [-1])
 
 
-def identity_filter(threshold, held_out, filter_angles, minimum_views):
+def of_side(serialized, threshold, held_out, filter_angles, minimum_views=2):
+    """The records of one side of the split that have enough usable views, in their order.
+
+    Many are looked at together: one by one, the choice would cost as much as a small picture.
+
+    Args:
+      serialized: tf.data.Dataset of records.
+      threshold: from `held_out_threshold`.
+      held_out: which side.
+      filter_angles: whether a view over 99 degrees counts as unusable.
+      minimum_views: usable views that an identity needs.
+
+    Returns:
+      tf.data.Dataset of records.
+    """
+
     @as_written
-    def keep(serialized):
-        record = records.parse_identity(serialized)
-        right_side = (_group_hash(record["group"]) <= threshold) == held_out
-        usable = tf.size(usable_views(record["poses"], filter_angles))
-        return right_side & (usable >= minimum_views)
-
-    return keep
-
-
-def training_part(threshold, filter_angles, minimum_views=2):
-    """A function of many records, (N,) strings, that gives those which train, in their order."""
-
-    @as_written
-    def keep(serialized):
-        groups, poses = records.parse_labels(serialized)
-        usable = (
-            records.within_limit(poses.values)
-            if filter_angles
-            else tf.ones_like(poses.values[:, 0], bool)
-        )
+    def keep(block):
+        groups, poses = records.parse_labels(block)
+        angles = poses.values
+        usable = records.within_limit(angles) if filter_angles else tf.ones_like(angles[:, 0], bool)
         counts = tf.reduce_sum(tf.cast(poses.with_values(usable), tf.int32), axis=1)
-        chosen = (_group_hash(groups) > threshold) & (counts >= minimum_views)
-        return tf.boolean_mask(serialized, chosen)
+        right_side = (_group_hash(groups) <= threshold) == held_out
+        return tf.boolean_mask(block, right_side & (counts >= minimum_views))
 
-    return keep
+    return serialized.batch(_LOOKED_AT).map(keep).unbatch()
 
 
 def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
@@ -148,8 +149,7 @@ def usable_records(directory, threshold=None, held_out=False, filter_angles=True
     """
     serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
     if threshold is not None:
-        keep = identity_filter(threshold, held_out, filter_angles, minimum_views=2)
-        serialized = serialized.filter(keep)
+        serialized = of_side(serialized, threshold, held_out, filter_angles)
     for record in shards.readable(serialized.map(records.parse_identity), directory):
         usable = usable_views(record["poses"], filter_angles)
         parts = ("names", "images", "boxes", "poses")

@@ -78,7 +78,6 @@ def training_pairs(
     """
     everything = prepared_folder.list_shards(directory) if chosen is None else chosen
     source = tf.constant(of_worker(everything, worker))
-    keep = identity_split.training_part(threshold, filter_angles, minimum_views)
     run = tf.constant(seed, tf.int64)
     start_round, skipped = divmod(start_step * batch_size, round_length)
     any_two = two_faces.asked_for(pairs, round_length, first_view_probability)
@@ -103,8 +102,8 @@ def training_pairs(
                 cycle_length=min(_SHARDS_AT_ONCE, len(source)),
                 num_parallel_calls=1,
             )
-            # Many at a time: one by one, the choice would cost as much as a small picture.
-            serialized = serialized.batch(_SHUFFLE_IDENTITIES).map(keep).unbatch()
+            rules = threshold, False, filter_angles, minimum_views
+            serialized = identity_split.of_side(serialized, *rules)
         blocks = serialized.batch(_SHUFFLE_IDENTITIES).enumerate()
         blocks = blocks.map(lambda n, block: _shuffle(block, tf.random.fold_in(order, n)))
         return two_faces.beside_the_next(blocks.unbatch()) if any_two else blocks.unbatch()
@@ -285,7 +284,7 @@ def views(
 
     serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
     if threshold is not None:
-        keep = identity_split.identity_filter(threshold, True, filter_angles, minimum_views)
-        serialized = serialized.filter(keep)
+        rules = threshold, True, filter_angles, minimum_views
+        serialized = identity_split.of_side(serialized, *rules)
     single = serialized.flat_map(flat).map(crop, num_parallel_calls=tf.data.AUTOTUNE)
     return _ordered(single.batch(batch_size)).prefetch(tf.data.AUTOTUNE)

@@ -61,9 +61,8 @@ def recipe_of(setting):
 
 def _of_folder(folder):
     views = min(prepared_folder.read_description(folder).get("minimum_views", 2), 2)
-    keep = identity_split.training_part(-1, True, views)
-    stream = tf.data.TFRecordDataset(prepared_folder.list_shards(folder)).batch(64).map(keep)
-    return [record for block in stream for record in block.numpy()]
+    everything = tf.data.TFRecordDataset(prepared_folder.list_shards(folder))
+    return list(identity_split.of_side(everything, -1, False, True, views).as_numpy_iterator())
 
 
 def _made_up(side):
