@@ -28,6 +28,11 @@ _SECONDS = flags.DEFINE_float(
 _PICTURES = flags.DEFINE_list(
     "pictures_per_request", ["1"], "serving: numbers of pictures joined into one request."
 )
+_SIGNATURES = flags.DEFINE_list(
+    "signatures",
+    ["serving_default"],
+    "serving: some of serving_default (encoded pictures), image (arrays), crop (with a box).",
+)
 _OVERLOAD = flags.DEFINE_float(
     "overload", 0.0, "serving: offer so many times the rate that each server sustains; 0: do not."
 )
@@ -49,14 +54,20 @@ _DATA = flags.DEFINE_list(
 )
 _TOWERS = flags.DEFINE_list("towers", ["compact", "resnet50"], "step: which towers.")
 _OUT = flags.DEFINE_string("out", "", "Folder for the figures, as NAME.json; or a new .json file.")
+_PLOTS = flags.DEFINE_bool(
+    "plots",
+    False,
+    "input, step, engines, serving: also a plot, as .png beside the figures (extra [plots]).",
+)
 
 
 def main(argv):
     name = argv[1]
     out = _new_file(name)
+    plot = _new_plot(name, out) if _PLOTS.value else None
     figures, table = _MEASURES[name]()
     print(table)
-    _write(out, figures)
+    _write(out, plot, name, figures)
 
 
 def _input():
@@ -99,6 +110,7 @@ def _serving():
         seconds=_SECONDS.value,
         images=_IMAGES.value or None,
         deadline=_DEADLINE.value,
+        signatures=_SIGNATURES.value,
     )
     return [dataclasses.asdict(row) for row in rows], server_load.table(rows)
 
@@ -144,6 +156,22 @@ def _new_file(name):
     return files.new_file("out", str(folder / f"{name}.json"))
 
 
+def _new_plot(name, out):
+    """Where the plot goes; what can't be drawn is refused before anything is timed."""
+    from rankpose_tf.core import extras
+    from rankpose_tf.studies import speed_plots
+
+    if out is None:
+        raise RankPoseError("plots: a plot is written beside the figures; pass --out, too")
+    if name not in speed_plots.PLOTS or _OVERLOAD.value:
+        raise RankPoseError(
+            f"plots: expected one of {', '.join(speed_plots.PLOTS)}, without --overload; leave "
+            "out --plots"
+        )
+    extras.load("matplotlib.figure", "plots", "plots")
+    return files.new_file("out", out.with_suffix(".png"))
+
+
 def _servers():
     servers = dict(item.partition("=")[::2] for item in _SERVERS.value)
     if not servers or not all(servers.values()):
@@ -163,16 +191,27 @@ def _numbers(flag):
         ) from error
 
 
-def _write(out, rows):
+def _write(out, plot, name, figures):
     if out:
         line = shlex.join(["rankpose", "benchmark", *sys.argv[1:]])
-        files.write_json(out, {"command": line, **_named(rows)})
+        written = {"command": line, **_named(figures)}
+        files.write_json(out, written)
         print(f"\n{out}")
+    if plot:
+        from rankpose_tf.evaluation import plots
+        from rankpose_tf.studies import speed_plots
+
+        plots.save(speed_plots.plot(name, written), plot)
+        print(plot)
 
 
-def _named(rows):
-    """What is written: figures with a machine as they are, those of older benchmarks as rows."""
-    return rows if isinstance(rows, dict) and "machine" in rows else {"rows": rows}
+def _named(figures):
+    """What is written: figures with a machine as they are, rows below a machine."""
+    from rankpose_tf.studies import machine
+
+    if isinstance(figures, dict) and "machine" in figures:
+        return figures
+    return {"machine": machine.describe(), "rows": figures}
 
 
 if __name__ == "__main__":

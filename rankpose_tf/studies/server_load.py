@@ -12,7 +12,10 @@ import itertools
 import pathlib
 import threading
 import time
+import typing
+from collections.abc import Callable
 
+import cv2
 import numpy as np
 from absl import logging
 
@@ -24,6 +27,11 @@ from rankpose_tf.serving import GrpcClient, RestClient, ServingError
 _MOST_PICTURES = 256
 _RENDERED_HEADS, _RENDERED_SIDE = 16, 128
 _PAUSE_AFTER_ERROR = 0.05
+SIGNATURES = ("serving_default", "image", "crop")
+# Side of the arrays that `image` is sent, pixels: that of most faces that are cut out for a model.
+_ARRAY_SIDE = 112
+# The face's share of a crop's side; a box of that share is cropped to the whole picture again.
+_BOX_SHARE = 1 / 1.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Measurement:
     """One measurement. Latencies are of the requests that were answered, milliseconds."""
 
     server: str
+    signature: str
     pictures_per_request: int
     clients: int
     seconds: float
@@ -44,7 +53,13 @@ class Measurement:
 
 
 def measure(
-    servers, clients=(1, 4, 16), pictures_per_request=(1,), seconds=10.0, images=None, deadline=10.0
+    servers,
+    clients=(1, 4, 16),
+    pictures_per_request=(1,),
+    seconds=10.0,
+    images=None,
+    deadline=10.0,
+    signatures=SIGNATURES[:1],
 ):
     """Loads each server in every combination, in turn, so that all see the same disturbances.
 
@@ -56,42 +71,86 @@ def measure(
       images: folder of JPEG and PNG pictures; rendered heads by default.
       deadline: seconds that a request may take. A measurement ends `seconds` + 2 * `deadline`
         after its start at the latest, its first requests included, whatever the server does.
+      signatures: some of `SIGNATURES`: encoded pictures; arrays, decoded before and scaled to 112
+        pixels; encoded pictures with a box of 1 / 1.4 of their sides.
 
     Returns:
       List of `Measurement`.
 
     Raises:
-      RankPoseError: for numbers that can't be, a folder without pictures, or a server that does
-        not answer the first request.
+      RankPoseError: for numbers or signatures that can't be, a folder without pictures, or a
+        server that does not answer the first request.
     """
     for name, values in (("clients", clients), ("pictures_per_request", pictures_per_request)):
         if min(values, default=0) < 1:
             raise RankPoseError(f"{name}: expected numbers from 1, received {list(values)}")
     if not seconds > 0:
         raise RankPoseError(f"seconds: expected above 0, received {seconds}")
+    unknown = [name for name in signatures if name not in SIGNATURES]
+    if unknown or not signatures:
+        raise RankPoseError(
+            f"signatures: expected some of {', '.join(SIGNATURES)}, received {list(signatures)}"
+        )
     encoded = read_pictures(images)
-    for address in servers.values():
+    questions = {name: _question(name, encoded) for name in signatures}
+    for address, question in itertools.product(servers.values(), questions.values()):
         with client_of(address, deadline, 1) as client:
-            client.predict(encoded[:1])
+            question.ask(client, question.pictures[:1])
     measurements = []
-    for joined, count in itertools.product(pictures_per_request, clients):
+    for signature, joined, count in itertools.product(signatures, pictures_per_request, clients):
+        question = questions[signature]
         for name, address in servers.items():
-            measured = _load(name, address, encoded, count, joined, seconds, deadline)
+            measured = _load((name, signature), address, question, count, joined, seconds, deadline)
             logging.info("%s", measured)
             measurements.append(measured)
     return measurements
 
 
+class _Question(typing.NamedTuple):
+    """What is sent of each picture, and how some of them are asked at once."""
+
+    pictures: list
+    ask: Callable
+
+
+def _question(signature, encoded):
+    """The `_Question` of a signature about encoded pictures."""
+    if signature == "image":
+        return _Question(
+            [_array(content) for content in encoded],
+            lambda client, arrays: client.predict_arrays(np.stack(arrays)),
+        )
+    if signature == "crop":
+        return _Question(
+            [(content, _box(content)) for content in encoded],
+            lambda client, scenes: client.predict_crops(*zip(*scenes, strict=True)),
+        )
+    return _Question(encoded, lambda client, contents: client.predict(contents))
+
+
+def _array(content):
+    """An encoded picture as (112, 112, 3) uint8 RGB."""
+    return cv2.resize(pictures.read(content), (_ARRAY_SIDE,) * 2, interpolation=cv2.INTER_AREA)
+
+
+def _box(content):
+    """(4,) left, top, right, bottom of the face in a crop, pixels."""
+    height, width = pictures.read(content).shape[:2]
+    corners = np.array([(1 - _BOX_SHARE) / 2, (1 + _BOX_SHARE) / 2])[:, None] * (width, height)
+    return corners.reshape(-1)
+
+
 def table(measurements):
     """Measurements as text for a terminal."""
-    titles = ("server", "pictures", "clients", "requests", "p50 ms", "p95 ms", "p99 ms")
+    titles = ("server", "signature", "pictures", "clients", "requests", "p50 ms", "p95 ms")
     lines = []
     for row in measurements:
         latencies = ("-" if ms is None else f"{ms:.1f}" for ms in (row.p50, row.p95, row.p99))
         errors = ", ".join(f"{count} {status}" for status, count in row.errors.items())
-        load = (row.server, row.pictures_per_request, row.clients, row.requests)
+        asked = (row.server, row.signature, row.pictures_per_request)
+        load = (*asked, row.clients, row.requests)
         lines.append((*load, *latencies, f"{row.pictures_per_second:.1f}", errors or 0))
-    return tables.aligned((*titles, "pictures/s", "errors"), lines)
+    return tables.aligned((*titles, "p99 ms", "pictures/s", "errors"), lines)
 
 
 def client_of(address, deadline, joined):
@@ -140,7 +199,7 @@ class _Tally:
             return list(self._latencies), self._not_valid, dict(self._errors)
 
 
-def _load(name, address, encoded, count, joined, seconds, deadline):
+def _load(names, address, question, count, joined, seconds, deadline):
     """One `Measurement`."""
     tally, ready = _Tally(), threading.Barrier(count + 1)
     stop = threading.Event()
@@ -149,7 +208,7 @@ def _load(name, address, encoded, count, joined, seconds, deadline):
         # A daemon, so that a thread which never comes back can't hold up the process.
         threading.Thread(
             target=_ask_until,
-            args=(stop, ready, client, encoded, joined, number, tally),
+            args=(stop, ready, client, question, joined, number, tally),
             daemon=True,
         )
         for number, client in enumerate(clients)
@@ -159,7 +218,7 @@ def _load(name, address, encoded, count, joined, seconds, deadline):
     try:
         ready.wait(timeout=deadline)
     except threading.BrokenBarrierError:
-        logging.warning("%s: not all of %d clients were ready after %s s", name, count, deadline)
+        logging.warning("%s: not all of %d clients were ready after %s s", names, count, deadline)
     start = time.monotonic()
     stop.wait(seconds)
     stop.set()
@@ -172,7 +231,7 @@ def _load(name, address, encoded, count, joined, seconds, deadline):
         errors["UNFINISHED"] = unfinished
     percentiles = np.percentile(latencies, (50, 95, 99)) * 1e3 if latencies else (None,) * 3
     return Measurement(
-        name,
+        *names,
         joined,
         count,
         elapsed,
@@ -184,13 +243,14 @@ def _load(name, address, encoded, count, joined, seconds, deadline):
     )
 
 
-def _ask_until(stop, ready, client, encoded, joined, number, tally):
+def _ask_until(stop, ready, client, question, joined, number, tally):
     """One client: connects, waits for the others, then asks until `stop`."""
     # Clients start at different pictures.
-    turn = itertools.islice(itertools.cycle(encoded), number % len(encoded), None)
+    pictures, ask = question
+    turn = itertools.islice(itertools.cycle(pictures), number % len(pictures), None)
     with client:
         try:
-            client.predict(list(itertools.islice(turn, joined)))
+            ask(client, list(itertools.islice(turn, joined)))
         except ServingError as error:
             logging.warning("first request of client %d: %s", number, error)
         with contextlib.suppress(threading.BrokenBarrierError):
@@ -200,7 +260,7 @@ def _ask_until(stop, ready, client, encoded, joined, number, tally):
             request = list(itertools.islice(turn, joined))
             start = time.perf_counter()
             try:
-                poses = client.predict(request)
+                poses = ask(client, request)
             except ServingError as error:
                 tally.failed(error.status)
                 stop.wait(_PAUSE_AFTER_ERROR)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,6 +64,27 @@ def test_pictures_are_joined_into_requests(server, images):
     # The first is the check before the measurement, the second the client's first request.
     assert server.core.session.sizes == [1, 5] + [5] * row.requests
     assert row.pictures_per_second == pytest.approx(5 * row.requests / row.seconds)
+
+
+def test_each_signature_is_asked_with_what_it_takes(server, images, tmp_path):
+    """Arrays of 112 pixels; boxes of 1 / 1.4 of the sides, so that the crop is the picture."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    picture = np.full((60, 84, 3), 200, np.uint8)
+    (folder / "face.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    seen, run = {}, server.core.session.run
+
+    def record(signature, inputs):
+        seen[signature] = inputs
+        return run(signature, inputs)
+
+    server.core.session.run = record
+    rows = measure(server, folder, pictures_per_request=(2,), signatures=server_load.SIGNATURES)
+    assert [row.signature for row in rows] == ["serving_default", "image", "crop"]
+    assert all(row.requests > 0 and row.errors == {} for row in rows)
+    assert seen["image"]["image"].shape == (2, 112, 112, 3)
+    assert (seen["image"]["image"] == 200).all()
+    np.testing.assert_allclose(seen["crop"]["box"], [[12, 60 / 7, 72, 360 / 7]] * 2, rtol=1e-6)
 
 
 def test_latencies_are_percentiles_in_milliseconds(server, images, monkeypatch):
@@ -170,6 +192,8 @@ def test_a_server_that_is_not_there_is_an_error_at_once(images):
         ({"clients": ()}, "clients: expected numbers from 1"),
         ({"pictures_per_request": (4, -1)}, "pictures_per_request: expected numbers from 1"),
         ({"seconds": 0}, "seconds: expected above 0"),
+        ({"signatures": ("image", "video")}, "signatures: expected some of serving_default, im"),
+        ({"signatures": ()}, "signatures: expected some of serving_default, image, crop"),
         ({"images": ROOT / ".ci"}, "images: expected a folder with JPEG or PNG"),
     ],
 )
@@ -189,7 +213,7 @@ def test_the_command_prints_a_table_and_writes_json(server, images, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     header, *lines = done.stdout.splitlines()[:5]
-    assert header.split()[:3] == ["server", "pictures", "clients"]
+    assert header.split()[:3] == ["server", "signature", "pictures"]
     assert [line.split()[0] for line in lines] == ["plain", "rest"] * 2
     written = json.loads(out.read_text())
     assert [row["clients"] for row in written["rows"]] == [1, 1, 2, 2]
