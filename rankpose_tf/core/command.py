@@ -38,6 +38,7 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
 
     def parse(argv):
         arguments = _parse(argv, main)
+        _expand_home_folders()
         is_quiet[:] = [True] * flags.FLAGS["verbosity"].using_default_value
         if is_quiet:
             flags.FLAGS.verbosity = -1  # Warnings and errors.
@@ -115,6 +116,16 @@ def _parse(argv, main):
         reason = " ".join(str(error).split())
         sys.stderr.write(f"error: {reason}; {command_help.program(main)} --help lists the flags\n")
         sys.exit(1)
+
+
+def _expand_home_folders():
+    """`~/data` as every command's user means it: no shell expands it behind `--data=`."""
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        if isinstance(flag.value, str):
+            flag.value = os.path.expanduser(flag.value)
+        elif isinstance(flag.value, list) and all(isinstance(part, str) for part in flag.value):
+            flag.value = [os.path.expanduser(part) for part in flag.value]
 
 
 def _check(arguments, commands, positional):

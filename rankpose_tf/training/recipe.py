@@ -21,8 +21,6 @@ SYNTHETIC = "synthetic"
 STRATEGIES = ("none", "mirrored", "multiworker")
 # Options that may differ between the sessions of one run.
 OF_A_SESSION = ("strategy",)
-# Options that name a place on the disk, or a word in its stead.
-PATHS = ("data", "init", "tower_weights")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / math.pi}
 REGRESSIONS = ("squared", "huber")
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
