@@ -64,6 +64,14 @@ def split(recipe, data):
     )
     if identities == 0:
         _refuse_to_train_on_none(data, table)
+    if held_out and not identity_split.count_held_out_views(
+        table, threshold, recipe.filter_angles, least
+    ):
+        raise RankPoseError(
+            f"validation_identities: none of the {held_out} held-out identities of {str(data)!r} "
+            f"has {least} usable views to choose the epoch by; pass a larger number, or 0 to keep "
+            "the last epoch"
+        )
     chosen = None
     if recipe.training_identities:
         chosen = identity_split.choose_identities(
