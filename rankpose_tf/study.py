@@ -40,8 +40,9 @@ _DATA = flags.DEFINE_list(
 _OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
 _VALIDATION_IDENTITIES = flags.DEFINE_integer(
     "validation_identities",
-    200,
-    "order, poor_camera: how many the model's training held out.",
+    None,
+    "order, poor_camera: how many the model's training held out; if not given, what the model says "
+    "(order), or what training does by itself (poor_camera).",
     lower_bound=1,
 )
 _FOLDER = flags.DEFINE_string("folder", "", "poor_camera: new folder for pictures and tables.")
@@ -87,8 +88,8 @@ def main(argv):
 def _order():
     from rankpose_tf.studies import pair_order
 
-    command.require({"model": "PATH", "data": "PATH"})
-    result = pair_order.measure(_MODEL.value, _DATA.value[0], _VALIDATION_IDENTITIES.value)
+    command.require({"data": "PATH"})
+    result = pair_order.measure(_model(), _DATA.value[0], _VALIDATION_IDENTITIES.value)
     return pair_order.table(result), result
 
 

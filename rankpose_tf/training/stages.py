@@ -53,10 +53,7 @@ def split(recipe, data):
       RankPoseError: if nothing is left to train on.
     """
     table = prepared_folder.read_identity_table(data)
-    held_out = recipe.validation_identities
-    if held_out < 0:
-        groups = len({row["group"] for row in table})
-        held_out = _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
+    held_out = held_out_count(recipe.validation_identities, table)
     threshold = identity_split.held_out_threshold(table, held_out)
     least = _minimum_views(recipe.pairs, data)
     identities = identity_split.count_training_identities(
@@ -82,6 +79,19 @@ def split(recipe, data):
         1, identities * recipe.pairs_per_identity // recipe.batch_size
     )
     return Split(threshold, held_out, chosen, identities, steps, least)
+
+
+def held_out_count(asked, table):
+    """How many identities are held out of a set.
+
+    Args:
+      asked: -1 for 200, or a fifth of fewer than 400.
+      table: rows of `prepared_folder.read_identity_table`.
+    """
+    if asked >= 0:
+        return asked
+    groups = len({row["group"] for row in table})
+    return _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
 
 
 def _minimum_views(pairs, data):

@@ -58,6 +58,17 @@ def test_the_share_is_the_one_that_training_reports(small_model, prepared):
     assert len(pair_order.table(found).splitlines()) == 2 + len(shares) + 2
 
 
+def test_the_model_says_how_many_its_training_held_out(small_model, prepared, tmp_path):
+    with pytest.raises(RankPoseError, match="does not say which .* pass --validation_identities"):
+        pair_order.measure(small_model, prepared)
+    network, description = saving.load_model(small_model)
+    for asked, held_out in ((5, 5), (-1, 4)):
+        recipe = {"validation_identities": asked, "filter_angles": True}
+        saving.save_model(network, tmp_path / "told.keras", {**description, "recipe": recipe})
+        told = pair_order.measure(tmp_path / "told.keras", prepared)
+        assert told == pair_order.measure(small_model, prepared, validation_identities=held_out)
+
+
 def test_nothing_held_out_is_named(small_model, prepared):
     with pytest.raises(RankPoseError, match="validation_identities: expected 1 or more"):
         pair_order.measure(small_model, prepared, validation_identities=0)

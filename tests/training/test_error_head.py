@@ -8,11 +8,13 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import rotation_from_angles
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.models import saving
 from rankpose_tf.training import error_head, error_views
 from rankpose_tf.training.error_recipe import ErrorRecipe
 from rankpose_tf.training.flags_cfg import to_flagfile
 from rankpose_tf.training.recipe import Recipe
+from rankpose_tf.training.workdir import claimed, require_same_data
 
 SMALL = {"identities": 8, "hidden": 4, "epochs": 2, "batch_size": 16}
 
@@ -119,6 +121,16 @@ def test_a_model_that_does_not_tell_its_split_is_refused(run, prepared, tmp_path
     (run / "flags.cfg").unlink()
     with pytest.raises(RankPoseError, match="does not say which identities"):
         error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+
+
+def test_other_data_than_the_runs_own_are_refused(run, prepared, tmp_path):
+    """Their held-out identities may be ones that the model trained on."""
+    text = (run / "flags.cfg").read_text()
+    (run / "flags.cfg").write_text(f"# fingerprint of the data: {'0' * 64}\n{text}")
+    with pytest.raises(RankPoseError, match="data: the run .* trained on other data than"):
+        error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+    with claimed(tmp_path / "begun", Recipe(), {"data": prepared_folder.fingerprint(prepared)}):
+        require_same_data(tmp_path / "begun", prepared)
 
 
 def test_an_option_out_of_bounds_is_refused():
