@@ -46,9 +46,9 @@ def fit(model, data, out, recipe, progress=None):
     """
     folder = files.new_folder("out", out)
     network, description = saving.load_model(model)
-    threshold, filtered = _split(model, description, data)
-    unseen = [f for views in error_views.faces(data, threshold, True, filtered) for f in views]
-    training = error_views.faces(data, threshold, False, filtered)
+    threshold, *rules = _split(model, description, data)
+    unseen = [f for views in error_views.faces(data, threshold, True, *rules) for f in views]
+    training = error_views.faces(data, threshold, False, *rules)
     look = Look(network, description, progress)
     drawn = look.training_views(training, recipe.identities, np.random.default_rng(recipe.seed))
     head = _fit(drawn, recipe)
@@ -79,7 +79,7 @@ def doubted(look, head, faces):
 
 
 def _split(model, description, data):
-    """The threshold of the model's own held-out identities, and whether angles are filtered.
+    """The threshold of the model's own held-out identities, and what makes one usable.
 
     Raises:
       RankPoseError: if its training held none out or was on other data, or the model does not
@@ -93,7 +93,7 @@ def _split(model, description, data):
             "model: its training held no identity out, and the errors on all others are too "
             "small; train with --validation_identities"
         )
-    return parts.threshold, recipe.filter_angles
+    return parts.threshold, recipe.filter_angles, parts.minimum_views
 
 
 def laplace(errors, expected):

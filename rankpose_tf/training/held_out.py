@@ -70,5 +70,5 @@ def recipe_of(model, description, advice="pass the workdir of its run, with its 
         raise RankPoseError(
             f"model: {str(model)!r} does not say which identities it never saw; {advice}"
         )
-    names = ("validation_identities", "filter_angles")
-    return Recipe(**{name: told[name] for name in names})
+    names = ("validation_identities", "filter_angles", "pairs")
+    return Recipe(**{name: told[name] for name in names if name in told})
