@@ -30,7 +30,10 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
     """
     needed = needed or {}
     if command_help.is_asked(sys.argv[1:]):
-        print(command_help.text(main, commands, needed, groups or {}, positional))
+        try:
+            print(command_help.text(main, commands, needed, groups or {}, positional), flush=True)
+        except BrokenPipeError:
+            _end_unread()
         return
     # Flags may follow what is positional.
     flags.FLAGS.set_gnu_getopt(True)
@@ -55,14 +58,18 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
             sys.stderr.write(f"error: {error}\n")
             sys.exit(1)
         except BrokenPipeError:
-            # Whoever read the output, such as head, has enough; nothing more is flushed at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
+            _end_unread()
         except KeyboardInterrupt:
             sys.stderr.write("stopped; the same command goes on from here\n")
             sys.exit(130)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _end_unread():
+    """Whoever read the output, such as head, has enough; nothing more is flushed at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
 
 
 def define_enum_or_bare(name, default, values, bare, help):

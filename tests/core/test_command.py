@@ -67,6 +67,18 @@ def test_a_home_folder_is_expanded_in_every_commands_flags(tmp_path, monkeypatch
     assert done.stdout.split() == [f"{tmp_path}/own", f"{tmp_path}/a", "b", "a~b"]
 
 
+def test_help_that_nobody_reads_to_its_end_is_no_traceback():
+    """As in `rankpose predict --help | head`."""
+    program = "from rankpose_tf.core import command\ncommand.run(lambda argv: None)"
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    started.stdout.close()
+    assert started.stderr.read() == b""
+    started.stderr.close()
+    assert started.wait() == 141
+
+
 def test_importing_the_package_does_not_import_tensorflow():
     code = "import sys, rankpose_tf; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
