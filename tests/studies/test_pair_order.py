@@ -9,6 +9,7 @@ from rankpose_tf.models import saving
 from rankpose_tf.studies import pair_order
 from rankpose_tf.training import losses
 from tests.conftest import write_prepared
+from tests.support.doors import run_door
 
 
 def poses(differences):
@@ -78,3 +79,9 @@ def test_a_set_without_pairs_is_named(small_model, tmp_path):
     write_prepared(tmp_path, [list(synthetic.identities(6, views=1, seed=1, size=48))])
     with pytest.raises(RankPoseError, match="none of 3 held-out identities .* has two usable"):
         pair_order.measure(small_model, tmp_path, validation_identities=3)
+
+
+def test_a_second_folder_is_not_passed_over():
+    done = run_door("study", "order", "--data=one,other")
+    assert done.returncode == 1
+    assert "data: this study looks at one folder, received one, other" in done.stderr
