@@ -153,6 +153,9 @@ def stages(recipe, data, parts, replicas=1, worker=(0, 1)):
 
     Returns:
       List of two `Stage`; one that ends where it begins has no epochs.
+
+    Raises:
+      RankPoseError: if a worker has no identity to train on, or one for the epochs on photos.
     """
     crops = {
         "input_size": recipe.input_size,
@@ -162,11 +165,17 @@ def stages(recipe, data, parts, replicas=1, worker=(0, 1)):
         "minimum_views": parts.minimum_views,
         "crop_scale": recipe.crop_scale,
     }
+    round_length = _round_length(recipe, data, parts, worker)
+    if recipe.photo_epochs and round_length < 2:
+        raise RankPoseError(
+            "photo_epochs: a pair of photos is of two training identities, and there is one; leave "
+            "out --photo_epochs, or pass more data"
+        )
     stream = functools.partial(
         pair_streams.training_pairs,
         data,
         seed=recipe.seed,
-        round_length=_round_length(recipe, data, parts, worker),
+        round_length=round_length,
         chosen=parts.chosen,
         augmentation=recipe.augmentation,
         worker=worker,

@@ -60,6 +60,12 @@ def test_held_out_identities_without_a_usable_view_are_told_before_a_training(tm
     assert stages.split(dataclasses.replace(recipe, validation_identities=0), tmp_path)
 
 
+def test_photos_of_one_identity_are_refused_before_the_epochs_on_pairs(prepared):
+    recipe = Recipe(data=str(prepared), training_identities=1, epochs=2, photo_epochs=1)
+    with pytest.raises(RankPoseError, match="photo_epochs: a pair of photos is of two training"):
+        stages.stages(recipe, prepared, stages.split(recipe, prepared))
+
+
 def _trains(head, table, threshold):
     row = [row for row in table if row["identity"] == head.name]
     return identity_split.count_training_identities(row, threshold, True) == 1
