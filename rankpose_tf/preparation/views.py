@@ -143,8 +143,8 @@ def read_picture(source, name):
 def require_decodable(content):
     """Raises SkippedView unless TensorFlow decodes `content`.
 
-    A header is all that was looked at. Its decoder is evaluation's and validation's; OpenCV's, which
-    training's views are read with, takes what it takes.
+    A header is all that was looked at. Its decoder is evaluation's and validation's; OpenCV's, with
+    which training reads, takes what it takes.
     """
     import tensorflow as tf
 
