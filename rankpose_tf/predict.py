@@ -26,9 +26,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import drawings, inputs, lines, options, sheet
 from rankpose_tf.prediction import run as prediction
 
-_INPUT = flags.DEFINE_multi_string(
-    "input", [], "The same as PICTURE; may be given several times."
-)
+_INPUT = flags.DEFINE_multi_string("input", [], "The same as PICTURE; may be given several times.")
 _OUT = flags.DEFINE_string("out", "", "New file for the poses, .csv or .jsonl.")
 _RESUME = flags.DEFINE_bool("resume", False, "Go on in --out where an earlier run stopped.")
 _LOOK = options.define_flags()
