@@ -110,9 +110,10 @@ def _figures(result):
     keys = {"yaw": "val_mae_yaw", "pitch": "val_mae_pitch", "roll": "val_mae_roll",
             "mean": "val_mae"}  # fmt: skip
     reached = _line({name: best[key] for name, key in keys.items()})
-    line = f"MAE on held-out identities, degrees: {reached}"
+    photos = result["recipe"]["photo_epochs"] > 0
+    line = f"MAE on held-out {'photos' if photos else 'identities'}, degrees: {reached}"
     before = result.get("start", {}).get("held_out")
-    if before and result["recipe"]["photo_epochs"]:
+    if before and photos:
         before = before["first_views"]
     if not before:
         return line

@@ -30,10 +30,12 @@ def program(main):
 
 def text(main, commands, needed, groups, positional):
     """The whole help; arguments as for `command.run`."""
-    usage = [program(main), "|".join(commands), positional]
+    # What follows -- comes after every flag.
+    last = positional if positional.startswith("[--") else ""
+    usage = [program(main), "|".join(commands), "" if last else positional]
     usage += [f"--{name}={value}" for name, value in needed.items()]
     parts = [
-        "usage: " + " ".join(part for part in [*usage, "[flags]"] if part),
+        "usage: " + " ".join(part for part in [*usage, "[flags]", last] if part),
         (main.__globals__.get("__doc__") or "").strip(),
     ]
     shown = {"needed": [flags.FLAGS[name] for name in needed]}

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support.doors import run_door
+
 
 def run(body, *arguments, commands=(), before=""):
     program = (
@@ -54,8 +56,7 @@ def test_a_stray_argument_after_a_command_is_refused():
 def test_a_home_folder_is_expanded_in_every_commands_flags(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     body = (
-        "from absl import flags\n"
-        "    print(flags.FLAGS.data, *flags.FLAGS.more, flags.FLAGS.word)"
+        "from absl import flags\n    print(flags.FLAGS.data, *flags.FLAGS.more, flags.FLAGS.word)"
     )
     define = (
         "from absl import flags\n"
@@ -65,6 +66,11 @@ def test_a_home_folder_is_expanded_in_every_commands_flags(tmp_path, monkeypatch
     )
     done = run(body, "--data=~/own", "--more=~/a,b", "--word=a~b", before=define)
     assert done.stdout.split() == [f"{tmp_path}/own", f"{tmp_path}/a", "b", "a~b"]
+
+
+def test_what_follows_two_dashes_stands_last_in_the_usage():
+    usage = run_door("score", "--help").stdout.splitlines()[0]
+    assert usage == ("usage: rankpose score --input=PATH --out=FOLDER [flags] [-- OPTIONS OF BEAM]")
 
 
 def test_help_that_nobody_reads_to_its_end_is_no_traceback():

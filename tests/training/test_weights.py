@@ -9,6 +9,7 @@ import pytest
 from rankpose_tf.data import identity_split, pairs, prepared_folder
 from rankpose_tf.models import saving
 from rankpose_tf.training import callbacks
+from tests.support.doors import run_door
 from tests.support.small_training import train
 
 
@@ -132,6 +133,8 @@ def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos
     assert result["best_epoch"] == best["epoch"] == saving.read_description(workdir)["epoch"]
     first_views = result["held_out"]["first_views"]
     np.testing.assert_allclose(first_views["mae"]["mean"], best["val_mae"], rtol=1e-3)
+    done = run_door("train", f"--flagfile={workdir / 'flags.cfg'}", f"--workdir={workdir}")
+    assert done.stdout.startswith("MAE on held-out photos, degrees: yaw"), done.stderr
 
 
 def test_photos_are_not_ranked_and_their_regression_costs_what_it_did(on_photos):
