@@ -92,7 +92,8 @@ class PoseEstimator:
 
         Args:
           image: a picture; a (B, H, W, 3) array; or a list of B pictures, whose sizes may differ.
-          box: (4,) for one picture, or (N, 4) for N faces in it; (B, 4) for B pictures, one each.
+          box: (4,) for one picture, or (N, 4) for N faces in it, N may be 0; (B, 4) for B pictures,
+            one each.
           on_error: "raise", or "nan": what can't be read, and a box that does not lie in its
             picture, has a pose of NaN, a logged warning says why, and all others are predicted.
 
@@ -117,7 +118,7 @@ class PoseEstimator:
         else:
             picture = _or_none(on_error, "image", lambda: pictures.to_array(image, "image"))
             if picture is None:
-                return Pose.from_array(np.full((len(faces), 3), np.nan))
+                return self._predict(itertools.repeat(None, len(faces)))
             named = ((f"box[{index}]", picture, face) for index, face in enumerate(faces))
         return self._predict(self._crops(named, on_error))
 
