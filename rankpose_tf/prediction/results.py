@@ -32,6 +32,8 @@ COLUMNS = (
 COLUMNS_WITH_ERRORS = (*COLUMNS, *ERRORS)
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+# It may hold a carriage return too, which ends no line.
+_TEXT = {"newline": "\n", **_ENCODING}
 
 
 class Row(NamedTuple):
@@ -137,7 +139,7 @@ def finished(path, columns=COLUMNS, again=None):
     """
     groups = itertools.groupby(_whole_lines(path, columns), lambda line: line[1])
     last, pending, done = None, [], set()
-    with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
+    with files.replaced(path) as beside, open(beside, "w", **_TEXT) as kept:
         for last, lines in groups:
             kept.writelines(pending)
             done.add(last)
@@ -158,7 +160,7 @@ def read(path):
     Raises:
       RankPoseError: if it is damaged.
     """
-    with damage.told("out", path, _ANOTHER), open(path, newline="", **_ENCODING) as stream:
+    with damage.told("out", path, _ANOTHER), open(path, **_TEXT) as stream:
         if pathlib.Path(path).suffix == ".csv":
             for record in csv.DictReader(damage.lines(stream)):
                 yield _row({name: value or None for name, value in record.items()})
@@ -191,7 +193,7 @@ def _number(value, kind):
 
 def _lines(path, columns):
     """Yields (text, path of its row or None for the header); ends before half a line."""
-    with open(path, newline="", **_ENCODING) as stream:
+    with open(path, **_TEXT) as stream:
         if path.suffix == ".jsonl":
             for line in damage.lines(stream):
                 if not line.endswith("\n"):
@@ -236,8 +238,9 @@ def _refuse(path):
 
 def _csv_line(cells):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # Python 3.11 puts quotes around the characters of its line's end alone.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_row(row, errors):

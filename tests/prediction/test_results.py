@@ -18,6 +18,7 @@ ROWS = [
     Row("film.mp4", 1, 0.04, reason="no face found"),
     Row("crop.jpg", face=0, angles=(1, 2, 3)),
     Row("latin-\udce9.jpg", reason="is empty"),
+    Row("Icon\r.jpg", reason="is empty"),
 ]
 
 
