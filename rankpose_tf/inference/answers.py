@@ -22,6 +22,15 @@ from rankpose_tf.core.errors import RankPoseError
 _KEYS = {"box", "confidence", "keypoints"}
 
 
+def require_detector(detector):
+    """Refuses what can't be called, such as a detector's name; None, the usual one, may be."""
+    if not (detector is None or callable(detector)):
+        raise RankPoseError(
+            "detector: expected a function from a picture to boxes, such as "
+            f"MTCNN().detect_faces or detection.mtcnn(), received {reprlib.repr(detector)}"
+        )
+
+
 def read(found, picture):
     """The faces of a detector's answer.
 

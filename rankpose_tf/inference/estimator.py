@@ -12,7 +12,6 @@ import itertools
 import logging
 import math
 import numbers
-import reprlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -144,11 +143,7 @@ class PoseEstimator:
         """
         if not _is_one(image):
             raise RankPoseError("image: expected one picture, received several; call it for each")
-        if not (detector is None or callable(detector)):
-            raise RankPoseError(
-                "detector: expected a function from a picture to boxes, such as "
-                f"MTCNN().detect_faces or detection.mtcnn(), received {reprlib.repr(detector)}"
-            )
+        answers.require_detector(detector)
         picture = pictures.to_array(image, "image")
         if detector is None:
             detector = self._default_detector()
