@@ -141,6 +141,11 @@ def test_an_existing_version_and_an_existing_file_are_not_overwritten(exported, 
     assert contents(out) == before
 
 
+def test_a_version_without_a_savedmodel_is_refused(tmp_path):
+    with pytest.raises(RankPoseError, match="^version: is of the SavedModel"):
+        formats.plan(tmp_path / "new", ["onnx"], version=3)
+
+
 def test_versions_are_integers_from_one(small_model, copied, tmp_path):
     with pytest.raises(RankPoseError, match="version: expected an integer from 1, received 0"):
         export(small_model, tmp_path / "out", version=0)
