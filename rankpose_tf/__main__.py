@@ -7,14 +7,14 @@ import sys
 import rankpose_tf
 
 COMMANDS = {
-    "predict": "head poses in pictures, folders, videos or from a camera",
+    "predict": "estimates head poses in pictures, folders, videos or from a camera",
     "score": "the same for very many pictures, on many machines, with Apache Beam",
-    "prepare": "face data into shards for training and tests",
+    "prepare": "turns face data into shards for training and tests",
     "train": "trains a model; by default the paper's recipe",
     "train_error": "teaches a model to say how far its poses may be off",
     "evaluate": "tests a model on a prepared set",
-    "export": "TF Serving, phones, browsers, ONNX, OpenVINO",
-    "benchmark": "measures speed, of the estimator or of servers",
+    "export": "writes a model for TF Serving, phones, browsers, ONNX, OpenVINO",
+    "benchmark": "measures speed: of training, of the estimator, of servers",
     "ablate": "trains and tests the cells of the paper's Table 3",
     "figures": "draws the paper's Figures 2 to 4 of trained models",
     "study": "measures what no other command asks of a model",

@@ -4,8 +4,8 @@
     rankpose evaluate --model=RUN --data=PREPARED --protocol=rankpose
     rankpose evaluate --predictions=FILE.csv --data=PREPARED
 
-The last scores another system's angles; `rankpose_tf.evaluation.other_systems` says what the file
-looks like.
+The last scores another system's angles; docs/protocols.md says what the file looks like, and what
+each --protocol is.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Turns a trained model into what production needs: TF Serving, phones, ONNX, OpenVINO.
+"""Writes a trained model for TF Serving, phones, browsers, ONNX and OpenVINO (docs/export.md).
 
 rankpose export --out=DIR
 rankpose export --model=RUN --out=DIR --calibration_data=PREPARED
@@ -14,7 +14,7 @@ _MODEL = flags.DEFINE_string(
     "model",
     "",
     "Workdir of rankpose_tf.train, .keras file, or wide or compact, models of the package; wide "
-    "if not given, for the page alone compact.",
+    "if not given, compact for --formats=web alone.",
 )
 _OUT = flags.DEFINE_string("out", "", "New folder, or that of an earlier export to add to.")
 _FORMATS = flags.DEFINE_list(
@@ -26,12 +26,17 @@ _VERSION = flags.DEFINE_integer(
     "version", None, "Version folder of the SavedModel; default: the next free integer."
 )
 _CALIBRATION_DATA = flags.DEFINE_string(
-    "calibration_data", "", "Prepared training views, to calibrate full int8 and compare on."
+    "calibration_data",
+    "",
+    "Folder of training views, made by rankpose_tf.prepare, to calibrate full int8 and compare on; "
+    "without it full int8 is left out.",
 )
 _CALIBRATION_VIEWS = flags.DEFINE_integer(
     "calibration_views", 300, "How many of them full int8 is calibrated on.", lower_bound=1
 )
-_EVAL_DATA = flags.DEFINE_string("eval_data", "", "Prepared test set to report an MAE on.")
+_EVAL_DATA = flags.DEFINE_string(
+    "eval_data", "", "Folder of a test set, made by rankpose_tf.prepare, to report an MAE on."
+)
 _SHIP = flags.DEFINE_string(
     "ship",
     "",

@@ -5,9 +5,10 @@
     rankpose predict VIDEO.mp4 --out=poses.jsonl --draw
     find . -name '*.jpg' | rankpose predict - --crops --out=poses.csv
 
-Named may be pictures, folders, videos, globs in quotes, a camera's index or device, a stream's
-address (rtsp://, http://), or - for a list of files on standard input, one a line. Without --out a
-line a face is printed: yaw, pitch and roll, degrees.
+PICTURE is a picture, folder, video, glob in quotes, a camera's index or device, a stream's address
+(rtsp://, http://), or - for a list of files on standard input, one a line. Without --out each face
+is a printed line: yaw, pitch and roll in degrees. Yaw is positive where the face turns to the
+picture's left, pitch where the chin goes up, roll where the ear goes to its own left shoulder.
 
 The columns of --out are path, frame, time (seconds), face, left, top, right, bottom, score, yaw,
 pitch, roll (degrees) and reason: why a picture gave no pose; then, of a model that tells them,
@@ -25,9 +26,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import drawings, inputs, lines, options, sheet
 from rankpose_tf.prediction import run as prediction
 
-_INPUT = flags.DEFINE_multi_string(
-    "input", [], "The same as what is named without a flag; may be given several times."
-)
+_INPUT = flags.DEFINE_multi_string("input", [], "The same as PICTURE; may be given several times.")
 _OUT = flags.DEFINE_string("out", "", "New file for the poses, .csv or .jsonl.")
 _RESUME = flags.DEFINE_bool("resume", False, "Go on in --out where an earlier run stopped.")
 _LOOK = options.define_flags()

@@ -17,13 +17,16 @@ from rankpose_tf.core import command
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import options
 
-_INPUT = flags.DEFINE_multi_string("input", [], "What to look at; may be given several times.")
+_INPUT = flags.DEFINE_multi_string("input", [], "Pictures, see above; may be given several times.")
 _OUT = flags.DEFINE_string(
     "out", "", "New folder; the same command goes on in it with a run that was stopped."
 )
 _LOOK = options.define_flags()
 _PICTURES_PER_FILE = flags.DEFINE_integer(
-    "pictures_per_file", 1000, "Pictures of a file of --out, and of a worker's task.", lower_bound=1
+    "pictures_per_file",
+    1000,
+    "Pictures whose rows make one file of --out, and one task of a worker.",
+    lower_bound=1,
 )
 _NEEDED = {"input": "PATH", "out": "FOLDER"}
 _GROUPS = {"model and faces": tuple(_LOOK.values())}

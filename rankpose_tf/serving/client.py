@@ -106,7 +106,7 @@ class Client:
         return list(self.stream(images, boxes, deadline))
 
     def predict_arrays(self, arrays: Any, deadline: float | None = None) -> list[ServedPose]:
-        """Poses of decoded pictures; encoded ones travel several times faster.
+        """Poses of decoded pictures; over REST encoded ones travel several times faster.
 
         Args:
           arrays: (N, H, W, 3) uint8 RGB.
