@@ -40,8 +40,9 @@ _DATA = flags.DEFINE_list(
 _OUT = flags.DEFINE_string("out", "", "New file for the result; only printed if not given.")
 _VALIDATION_IDENTITIES = flags.DEFINE_integer(
     "validation_identities",
-    200,
-    "order, poor_camera: how many the model's training held out.",
+    None,
+    "order, poor_camera: how many the model's training held out; if not given, what the model says "
+    "(order), or what training does by itself (poor_camera).",
     lower_bound=1,
 )
 _FOLDER = flags.DEFINE_string("folder", "", "poor_camera: new folder for pictures and tables.")
@@ -87,23 +88,20 @@ def main(argv):
 def _order():
     from rankpose_tf.studies import pair_order
 
-    command.require({"model": "PATH", "data": "PATH"})
-    result = pair_order.measure(_MODEL.value, _DATA.value[0], _VALIDATION_IDENTITIES.value)
+    result = pair_order.measure(_model(), _folder(), _VALIDATION_IDENTITIES.value)
     return pair_order.table(result), result
 
 
 def _conditions():
     from rankpose_tf.studies import conditions
 
-    command.require({"data": "PATH"})
-    return conditions.table(conditions.measure(_model(), _DATA.value[0])), None
+    return conditions.table(conditions.measure(_model(), _folder())), None
 
 
 def _rolls():
     from rankpose_tf.studies import rolls
 
-    command.require({"data": "FOLDER"})
-    return rolls.table(rolls.measure(_DATA.value[0], _MODEL.value or None)), None
+    return rolls.table(rolls.measure(_folder(), _MODEL.value or None)), None
 
 
 def _poor_camera():
@@ -111,15 +109,14 @@ def _poor_camera():
 
     command.require({"data": "FOLDER", "folder": "FOLDER"})
     folder = pathlib.Path(_FOLDER.value)
-    counts = poor_camera.write(_DATA.value[0], folder, _PART.value, _VALIDATION_IDENTITIES.value)
+    counts = poor_camera.write(_folder(), folder, _PART.value, _VALIDATION_IDENTITIES.value)
     return "\n".join(f"{folder / name}: {count} pictures" for name, count in counts.items()), None
 
 
 def _doubts():
     from rankpose_tf.studies import doubts
 
-    command.require({"data": "FOLDER"})
-    return doubts.table(doubts.measure(_model(), _DATA.value[0])), None
+    return doubts.table(doubts.measure(_model(), _folder())), None
 
 
 def _detector_fit():
@@ -137,16 +134,15 @@ def _detector_fit():
             _POINTS.value,
         )
         return text, None
-    result = detector_rule.measure_rule(_DETECTOR.value, _DATA.value[0], _model())
+    result = detector_rule.measure_rule(_DETECTOR.value, _folder(), _model())
     return "\n".join(f"{name}: {value}" for name, value in result.items()), result
 
 
 def _detectors():
     from rankpose_tf.studies import detectors
 
-    command.require({"data": "PATH"})
-    data, faceless = _DATA.value[0], _FACELESS.value or None
-    result = detectors.measure(data, _model(), _PICTURES.value, faceless=faceless)
+    faceless = _FACELESS.value or None
+    result = detectors.measure(_folder(), _model(), _PICTURES.value, faceless=faceless)
     return detectors.table(result), None
 
 
@@ -177,6 +173,17 @@ _STUDIES = {
     "detectors": _detectors,
     "protocol_costs": _protocol_costs,
 }
+
+
+def _folder():
+    """The prepared folder of a study that looks at one."""
+    command.require({"data": "FOLDER"})
+    if len(_DATA.value) > 1:
+        raise RankPoseError(
+            f"data: this study looks at one folder, received {', '.join(_DATA.value)}; run it for "
+            "each"
+        )
+    return _DATA.value[0]
 
 
 def _model():

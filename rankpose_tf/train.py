@@ -73,8 +73,6 @@ def _render(asked, folder):
 def _asked():
     """The recipe of the command line, with what the model it starts from settles."""
     values = {name: flag.value for name, flag in _RECIPE.items()}
-    for name in recipe.PATHS:
-        values[name] = os.path.expanduser(values[name])
     if values["init"]:
         _check_backend()
         from rankpose_tf.training import starting
@@ -91,7 +89,7 @@ def main(argv):
     # TensorFlow comes with it: neither --help nor a wrong option waits for it.
     from rankpose_tf.training import loop
 
-    workdir = pathlib.Path(_WORKDIR.value).expanduser()
+    workdir = pathlib.Path(_WORKDIR.value)
     result = loop.train(
         asked,
         workdir=workdir,

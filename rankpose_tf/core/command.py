@@ -30,7 +30,10 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
     """
     needed = needed or {}
     if command_help.is_asked(sys.argv[1:]):
-        print(command_help.text(main, commands, needed, groups or {}, positional))
+        try:
+            print(command_help.text(main, commands, needed, groups or {}, positional), flush=True)
+        except BrokenPipeError:
+            _end_unread()
         return
     _take_any_name()
     # Flags may follow what is positional.
@@ -39,6 +42,7 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
 
     def parse(argv):
         arguments = _parse(argv, main)
+        _expand_home_folders()
         is_quiet[:] = [True] * flags.FLAGS["verbosity"].using_default_value
         if is_quiet:
             flags.FLAGS.verbosity = -1  # Warnings and errors.
@@ -55,9 +59,7 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
             sys.stderr.write(f"error: {error}\n")
             sys.exit(1)
         except BrokenPipeError:
-            # Whoever read the output, such as head, has enough; nothing more is flushed at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(141)
+            _end_unread()
         except KeyboardInterrupt:
             sys.stderr.write("stopped; the same command goes on from here\n")
             sys.exit(130)
@@ -70,6 +72,12 @@ def _take_any_name():
     for stream in (sys.stdin, sys.stdout):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="surrogateescape")
+
+
+def _end_unread():
+    """Whoever read the output, such as head, has enough; nothing more is flushed at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
 
 
 def define_enum_or_bare(name, default, values, bare, help):
@@ -123,6 +131,16 @@ def _parse(argv, main):
         reason = " ".join(str(error).split())
         sys.stderr.write(f"error: {reason}; {command_help.program(main)} --help lists the flags\n")
         sys.exit(1)
+
+
+def _expand_home_folders():
+    """`~/data` as every command's user means it: no shell expands it behind `--data=`."""
+    for name in flags.FLAGS:
+        flag = flags.FLAGS[name]
+        if isinstance(flag.value, str):
+            flag.value = os.path.expanduser(flag.value)
+        elif isinstance(flag.value, list) and all(isinstance(part, str) for part in flag.value):
+            flag.value = [os.path.expanduser(part) for part in flag.value]
 
 
 def _check(arguments, commands, positional):

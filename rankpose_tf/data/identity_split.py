@@ -135,7 +135,7 @@ def of_side(serialized, threshold, held_out, filter_angles, minimum_views=2):
     return serialized.batch(_LOOKED_AT).map(keep).unbatch()
 
 
-def usable_records(directory, threshold=None, held_out=False, filter_angles=True):
+def usable_records(directory, threshold=None, held_out=False, filter_angles=True, minimum_views=2):
     """Yields the identities of one side of the split, for what trains on no pairs.
 
     Args:
@@ -143,13 +143,14 @@ def usable_records(directory, threshold=None, held_out=False, filter_angles=True
       threshold: from `held_out_threshold`; None for all identities, those of one view too.
       held_out: which side.
       filter_angles: leave out views with an angle over 99 degrees.
+      minimum_views: usable views that an identity of a side needs.
 
     Yields:
       Dict of NumPy arrays as `records.parse_identity`, usable views alone.
     """
     serialized = tf.data.TFRecordDataset(prepared_folder.list_shards(directory))
     if threshold is not None:
-        serialized = of_side(serialized, threshold, held_out, filter_angles)
+        serialized = of_side(serialized, threshold, held_out, filter_angles, minimum_views)
     for record in shards.readable(serialized.map(records.parse_identity), directory):
         usable = usable_views(record["poses"], filter_angles)
         parts = ("names", "images", "boxes", "poses")

@@ -27,7 +27,7 @@ class Protocol(NamedTuple):
 
 _AFLW2000 = "AFLW2000-3D"
 _BIWI = "BIWI ({}, depth-frame angles)"
-_MTCNN = "all 15,678 frames less those without a face by MTCNN"
+_MTCNN = "all 15,678 frames but those where MTCNN finds no face"
 PROTOCOLS = {
     "aflw2000": Protocol(_AFLW2000, "pt3d_68", None),
     "rankpose": Protocol(_AFLW2000, "pt3d_68", 1.4),

@@ -143,7 +143,8 @@ def read_picture(source, name):
 def require_decodable(content):
     """Raises SkippedView unless TensorFlow decodes `content`.
 
-    Its decoder is the one that training stops on, and a header is all that was looked at.
+    A header is all that was looked at. Its decoder is evaluation's and validation's; OpenCV's, with
+    which training reads, takes what it takes.
     """
     import tensorflow as tf
 

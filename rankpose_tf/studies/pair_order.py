@@ -11,18 +11,19 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import identity_split, pairs, prepared_folder, shards
 from rankpose_tf.models import saving
+from rankpose_tf.training import held_out, stages
 
 # Differences of two labels, degrees.
 EDGES = (0, 2, 5, 10, 20, 360)
 
 
-def measure(path, data, validation_identities=200, batch_size=64):
+def measure(path, data, validation_identities=None, batch_size=64):
     """Order of the pairs that validation is over, by the difference of their labels.
 
     Args:
       path: workdir or .keras file, trained on `data`.
       data: prepared shards.
-      validation_identities: how many the model's training held out.
+      validation_identities: how many the model's training held out; None is what the model says.
       batch_size: pairs at once.
 
     Returns:
@@ -32,14 +33,17 @@ def measure(path, data, validation_identities=200, batch_size=64):
       is nothing to share.
 
     Raises:
-      RankPoseError: where nothing is held out, or nothing held out is a pair with an order.
+      RankPoseError: where nothing is held out, or nothing held out is a pair with an order; for a
+        model that doesn't say how many.
     """
-    threshold = identity_split.held_out_threshold(
-        prepared_folder.read_identity_table(data), validation_identities
-    )
+    network, description = saving.load_model(path)
+    rows = prepared_folder.read_identity_table(data)
+    if validation_identities is None:
+        recipe = held_out.recipe_of(path, description, "pass --validation_identities")
+        validation_identities = stages.held_out_count(recipe.validation_identities, rows)
+    threshold = identity_split.held_out_threshold(rows, validation_identities)
     if threshold < 0:
         raise RankPoseError("validation_identities: expected 1 or more, received 0")
-    network, description = saving.load_model(path)
     stream = pairs.validation_pairs(
         data,
         input_size=description["input_size"],

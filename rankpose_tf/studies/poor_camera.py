@@ -17,6 +17,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import identity_split, prepared_folder, records, shards
 from rankpose_tf.studies.conditions import darkened
+from rankpose_tf.training import stages
 
 PARTS = 4
 # What the camera does: side of the square crop around a face, pixels; share of the light; JPEG.
@@ -26,7 +27,7 @@ _JPEG_QUALITY = 50
 _COLUMNS = ("image", "identity", *ANGLES, "left", "top", "right", "bottom")
 
 
-def write(data, folder, part=0, validation_identities=200):
+def write(data, folder, part=0, validation_identities=None):
     """Writes own/, mixed/, test/ and clean/, each pictures and their faces.csv.
 
     own and test are of the poor camera, clean is test as it was, and mixed is own in both ways.
@@ -35,7 +36,8 @@ def write(data, folder, part=0, validation_identities=200):
       data: prepared shards that the model was trained on.
       folder: a new one.
       part: which of the `PARTS` parts of the identities is for testing.
-      validation_identities: how many the model's training held out.
+      validation_identities: how many the model's training held out; None is as many as training
+        does where nothing else is asked for.
 
     Returns:
       Dict of table -> how many pictures it has.
@@ -63,7 +65,9 @@ def write(data, folder, part=0, validation_identities=200):
 
 def _held_out(data, count):
     """Yields parsed records of the held-out identities, in the order of the shards."""
-    threshold = identity_split.held_out_threshold(prepared_folder.read_identity_table(data), count)
+    table = prepared_folder.read_identity_table(data)
+    count = stages.held_out_count(-1 if count is None else count, table)
+    threshold = identity_split.held_out_threshold(table, count)
     parsed = identity_split.held_out_records(data, threshold).map(records.parse_identity)
     return shards.readable(parsed, data)
 

@@ -19,10 +19,8 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import DOUBTED
 from rankpose_tf.evaluation import doubt
 from rankpose_tf.models import expected_error, saving
-from rankpose_tf.training import error_views
+from rankpose_tf.training import error_views, held_out, workdir
 from rankpose_tf.training.error_features import Drawn, Look
-from rankpose_tf.training.flags_cfg import from_flagfile
-from rankpose_tf.training.recipe import Recipe
 from rankpose_tf.training.stages import split
 
 # E at first, before anything is learned: sigmoid of it times 90 degrees.
@@ -48,20 +46,20 @@ def fit(model, data, out, recipe, progress=None):
     """
     folder = files.new_folder("out", out)
     network, description = saving.load_model(model)
-    threshold, filtered = _split(model, description, data)
-    held_out = [f for views in error_views.faces(data, threshold, True, filtered) for f in views]
-    training = error_views.faces(data, threshold, False, filtered)
+    threshold, *rules = _split(model, description, data)
+    unseen = [f for views in error_views.faces(data, threshold, True, *rules) for f in views]
+    training = error_views.faces(data, threshold, False, *rules)
     look = Look(network, description, progress)
     drawn = look.training_views(training, recipe.identities, np.random.default_rng(recipe.seed))
     head = _fit(drawn, recipe)
-    clean = look.clean(held_out)
+    clean = look.clean(unseen)
     checked = _checked(head, clean, recipe.coverage)
     _shift(head, _level(head, clean, recipe.coverage))
     report = {
         "recipe": dataclasses.asdict(recipe),
         "views": len(drawn.weights),
-        "held_out": {"views": len(held_out), **checked},
-        "doubted": doubted(look, head, held_out),
+        "held_out": {"views": len(unseen), **checked},
+        "doubted": doubted(look, head, unseen),
     }
     description = {**description, "expected_error": report}
     whole = expected_error.with_head(saving.read_network(model), head)
@@ -81,33 +79,21 @@ def doubted(look, head, faces):
 
 
 def _split(model, description, data):
-    """The threshold of the model's own held-out identities, and whether angles are filtered.
+    """The threshold of the model's own held-out identities, and what makes one usable.
 
     Raises:
-      RankPoseError: if its training held none out, or the model does not tell.
+      RankPoseError: if its training held none out or was on other data, or the model does not
+        tell.
     """
-    recipe = _recipe_of(model, description)
+    workdir.require_same_data(model, data)
+    recipe = held_out.recipe_of(model, description)
     parts = split(recipe, data)
     if not parts.held_out:
         raise RankPoseError(
             "model: its training held no identity out, and the errors on all others are too "
             "small; train with --validation_identities"
         )
-    return parts.threshold, recipe.filter_angles
-
-
-def _recipe_of(model, description):
-    """What of a run's recipe decides which identities train: of its model, or its flags.cfg."""
-    told = description.get("recipe")
-    if told is None and (model / "flags.cfg").is_file():
-        told = vars(from_flagfile((model / "flags.cfg").read_text(encoding="utf-8")))
-    if told is None:
-        raise RankPoseError(
-            f"model: {str(model)!r} does not say which identities it never saw; pass the workdir "
-            "of its run, with its flags.cfg"
-        )
-    names = ("validation_identities", "filter_angles")
-    return Recipe(**{name: told[name] for name in names})
+    return parts.threshold, recipe.filter_angles, parts.minimum_views
 
 
 def laplace(errors, expected):

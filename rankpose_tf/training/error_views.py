@@ -29,12 +29,13 @@ class Face(NamedTuple):
     pose: np.ndarray
 
 
-def faces(data, threshold=None, held_out=False, filter_angles=True):
+def faces(data, threshold=None, held_out=False, filter_angles=True, minimum_views=2):
     """Yields a list of `Face`, the photo first, of each identity of one side of the split.
 
     Args: as for `identity_split.usable_records`.
     """
-    for record in identity_split.usable_records(data, threshold, held_out, filter_angles):
+    rules = threshold, held_out, filter_angles, minimum_views
+    for record in identity_split.usable_records(data, *rules):
         degrees = np.degrees(record["poses"].astype(np.float64))
         parts = zip(record["images"], record["boxes"], degrees, strict=True)
         yield [Face(square_crops.decode(image).numpy(), box, pose) for image, box, pose in parts]

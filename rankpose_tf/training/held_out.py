@@ -9,10 +9,13 @@ import pathlib
 
 import numpy as np
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import identity_split, pairs, prepared_folder
 from rankpose_tf.evaluation import metrics
 from rankpose_tf.evaluation import run as evaluation
 from rankpose_tf.models import saving
+from rankpose_tf.training.flags_cfg import from_flagfile
+from rankpose_tf.training.recipe import Recipe
 
 
 def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_size=64):
@@ -47,3 +50,25 @@ def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_
         **{key: figures[key] for key in shown},
         "first_views": taken and {key: taken[key] for key in shown},
     }
+
+
+def recipe_of(model, description, advice="pass the workdir of its run, with its flags.cfg"):
+    """What of a run's recipe decides which identities train: of its model, or its flags.cfg.
+
+    Args:
+      model: path of a workdir or .keras file.
+      description: what stands beside its network.
+      advice: what to do about a model that does not tell.
+
+    Raises:
+      RankPoseError: for such a model.
+    """
+    told, flags = description.get("recipe"), pathlib.Path(model, "flags.cfg")
+    if told is None and flags.is_file():
+        told = vars(from_flagfile(flags.read_text(encoding="utf-8")))
+    if told is None:
+        raise RankPoseError(
+            f"model: {str(model)!r} does not say which identities it never saw; {advice}"
+        )
+    names = ("validation_identities", "filter_angles", "pairs")
+    return Recipe(**{name: told[name] for name in names if name in told})

@@ -110,6 +110,11 @@ def _train(recipe, workdir, data, checkpoint_steps, devices):
         # The chief misses a worker that is gone, until it has written its last file.
         devices.wait()
         return None
+    if not history.rows:
+        raise RankPoseError(
+            f"workdir: the run in {str(workdir)!r} is finished, and its history.csv, of which "
+            "result.json is made, is gone; copy it back (best.keras is complete without it)"
+        )
     compared = callbacks.of_last_stage(history.rows, last_stage)
     result = {
         "rankpose_tf": rankpose_tf.__version__,
@@ -158,14 +163,17 @@ def _adapt(siamese, recipe, devices):
 
 def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
     """Fits what is left of every stage; returns the model, as `_fit` does."""
+    step = callbacks.steps_of(siamese)
     for stage in run:
-        if callbacks.steps_of(siamese) >= stage.until * epoch_steps:
+        if step >= stage.until * epoch_steps:
             continue
         if stage.photos:
             with devices.scope():
                 building.compile_model(siamese, siamese.optimizer, recipe, ranking=False)
             _adapt(siamese, recipe, devices)
-        siamese = _fit(recipe, workdir, siamese, stage, epoch_steps, hooks, devices)
+        siamese = _fit(recipe, workdir, siamese, stage, step, epoch_steps, hooks, devices)
+        # Not the optimizer's: float16 leaves steps out, and the stage ended where it ends.
+        step = stage.until * epoch_steps
     return siamese
 
 
@@ -184,15 +192,14 @@ def _hooks(recipe, workdir, stream, savers, devices, checkpoint_steps):
     return [*hooks, keras.callbacks.SwapEMAWeights()] if recipe.ema_decay else hooks
 
 
-def _fit(recipe, workdir, siamese, stage, epoch_steps, hooks, devices):
-    """Fits up to a stage's last epoch: what is left of a begun one, then the whole ones.
+def _fit(recipe, workdir, siamese, stage, step, epoch_steps, hooks, devices):
+    """Fits up to a stage's last epoch, from a step on: a begun epoch's rest, then whole ones.
 
     Returns:
       The model, which is another one where averaged weights were put aside.
     """
     verbose = (1 if sys.stdout.isatty() else 2) if devices.is_chief else 0
     validation = devices.validation(stage.validation())
-    step = callbacks.steps_of(siamese)
     while step < stage.until * epoch_steps:
         epoch, done = divmod(step, epoch_steps)
         last = epoch + 1 if done else stage.until

@@ -21,8 +21,6 @@ SYNTHETIC = "synthetic"
 STRATEGIES = ("none", "mirrored", "multiworker")
 # Options that may differ between the sessions of one run.
 OF_A_SESSION = ("strategy",)
-# Options that name a place on the disk, or a word in its stead.
-PATHS = ("data", "init", "tower_weights")
 LOSS_UNITS = {"radians": 1.0, "degrees": 180.0 / math.pi}
 REGRESSIONS = ("squared", "huber")
 MIXED_PRECISION = {"none": "float32", "float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
@@ -241,6 +239,11 @@ def _check_together(recipe):
         raise RankPoseError(
             "freeze_normalization: random weights have no statistics to keep; pass --init too, or "
             "leave it out"
+        )
+    if recipe.scale_probability and recipe.crop_scale_min > recipe.crop_scale_max:
+        raise RankPoseError(
+            f"crop_scale_max: expected at least crop_scale_min, {recipe.crop_scale_min}, received "
+            f"{recipe.crop_scale_max}; between them no scale can be drawn"
         )
     most = recipe.epochs if recipe.beta > 0 else 0
     if recipe.photo_epochs > most:

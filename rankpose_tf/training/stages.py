@@ -53,10 +53,7 @@ def split(recipe, data):
       RankPoseError: if nothing is left to train on.
     """
     table = prepared_folder.read_identity_table(data)
-    held_out = recipe.validation_identities
-    if held_out < 0:
-        groups = len({row["group"] for row in table})
-        held_out = _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
+    held_out = held_out_count(recipe.validation_identities, table)
     threshold = identity_split.held_out_threshold(table, held_out)
     least = _minimum_views(recipe.pairs, data)
     identities = identity_split.count_training_identities(
@@ -64,6 +61,14 @@ def split(recipe, data):
     )
     if identities == 0:
         _refuse_to_train_on_none(data, table)
+    if held_out and not identity_split.count_held_out_views(
+        table, threshold, recipe.filter_angles, least
+    ):
+        raise RankPoseError(
+            f"validation_identities: none of the {held_out} held-out identities of {str(data)!r} "
+            f"has {least} usable views to choose the epoch by; pass a larger number, or 0 to keep "
+            "the last epoch"
+        )
     chosen = None
     if recipe.training_identities:
         chosen = identity_split.choose_identities(
@@ -74,6 +79,19 @@ def split(recipe, data):
         1, identities * recipe.pairs_per_identity // recipe.batch_size
     )
     return Split(threshold, held_out, chosen, identities, steps, least)
+
+
+def held_out_count(asked, table):
+    """How many identities are held out of a set.
+
+    Args:
+      asked: -1 for 200, or a fifth of fewer than 400.
+      table: rows of `prepared_folder.read_identity_table`.
+    """
+    if asked >= 0:
+        return asked
+    groups = len({row["group"] for row in table})
+    return _HELD_OUT if groups >= 2 * _HELD_OUT else groups // 5
 
 
 def _minimum_views(pairs, data):
@@ -135,6 +153,9 @@ def stages(recipe, data, parts, replicas=1, worker=(0, 1)):
 
     Returns:
       List of two `Stage`; one that ends where it begins has no epochs.
+
+    Raises:
+      RankPoseError: if a worker has no identity to train on, or one for the epochs on photos.
     """
     crops = {
         "input_size": recipe.input_size,
@@ -144,11 +165,17 @@ def stages(recipe, data, parts, replicas=1, worker=(0, 1)):
         "minimum_views": parts.minimum_views,
         "crop_scale": recipe.crop_scale,
     }
+    round_length = _round_length(recipe, data, parts, worker)
+    if recipe.photo_epochs and round_length < 2:
+        raise RankPoseError(
+            "photo_epochs: a pair of photos is of two training identities, and there is one; leave "
+            "out --photo_epochs, or pass more data"
+        )
     stream = functools.partial(
         pair_streams.training_pairs,
         data,
         seed=recipe.seed,
-        round_length=_round_length(recipe, data, parts, worker),
+        round_length=round_length,
         chosen=parts.chosen,
         augmentation=recipe.augmentation,
         worker=worker,

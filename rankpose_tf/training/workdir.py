@@ -7,6 +7,7 @@ import keras
 
 from rankpose_tf.core import damage, files, locks
 from rankpose_tf.core.errors import RankPoseError
+from rankpose_tf.data import prepared_folder
 from rankpose_tf.training.flags_cfg import differences, from_flagfile, to_flagfile
 
 # Options that name a file or folder -> the line of flags.cfg that tells its content.
@@ -45,6 +46,26 @@ def claimed(workdir, recipe, contents=None):
             lines = [f"{_CONTENTS[name]}{value}\n" for name, value in (contents or {}).items()]
             files.write_text(record, "".join(lines) + to_flagfile(recipe))
         yield workdir
+
+
+def require_same_data(workdir, data):
+    """Refuses other data than a run trained on, where its flags.cfg tells.
+
+    Args:
+      workdir: of a run; of a .keras file alone nothing is known.
+      data: prepared folder.
+
+    Raises:
+      RankPoseError: for other data.
+    """
+    record, mark = pathlib.Path(workdir, "flags.cfg"), _CONTENTS["data"]
+    lines = _text(record).splitlines() if record.is_file() else []
+    known = [line.removeprefix(mark) for line in lines if line.startswith(mark)]
+    if known and prepared_folder.fingerprint(data) not in known:
+        raise RankPoseError(
+            f"data: the run {str(workdir)!r} trained on other data than {str(data)!r}, so which of "
+            "these it never saw is not known; pass the folder that it trained on, or a copy"
+        )
 
 
 def _text(record):

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 
-def run(body, *arguments, commands=()):
+def run(body, *arguments, commands=(), before=""):
     program = (
+        f"{before}"
         "from rankpose_tf.core import command\n"
         "from rankpose_tf.core.errors import RankPoseError\n"
         f"def main(argv):\n    {body}\n"
@@ -64,6 +65,34 @@ def test_no_command_or_an_unknown_one_is_refused_with_the_known_ones(arguments, 
 def test_a_stray_argument_after_a_command_is_refused():
     done = run("pass", "serving", "folder", commands=("serving",))
     assert done.returncode == 1 and "unexpected argument 'folder'" in done.stderr
+
+
+def test_a_home_folder_is_expanded_in_every_commands_flags(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    body = (
+        "from absl import flags\n"
+        "    print(flags.FLAGS.data, *flags.FLAGS.more, flags.FLAGS.word)"
+    )
+    define = (
+        "from absl import flags\n"
+        "flags.DEFINE_string('data', '', '')\n"
+        "flags.DEFINE_list('more', [], '')\n"
+        "flags.DEFINE_string('word', '', '')\n"
+    )
+    done = run(body, "--data=~/own", "--more=~/a,b", "--word=a~b", before=define)
+    assert done.stdout.split() == [f"{tmp_path}/own", f"{tmp_path}/a", "b", "a~b"]
+
+
+def test_help_that_nobody_reads_to_its_end_is_no_traceback():
+    """As in `rankpose predict --help | head`."""
+    program = "from rankpose_tf.core import command\ncommand.run(lambda argv: None)"
+    started = subprocess.Popen(
+        [sys.executable, "-c", program, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    started.stdout.close()
+    assert started.stderr.read() == b""
+    started.stderr.close()
+    assert started.wait() == 141
 
 
 def test_importing_the_package_does_not_import_tensorflow():

@@ -76,3 +76,11 @@ def test_a_view_whose_label_would_leave_99_degrees_is_not_turned_that_way(roll):
     inward, outward = (0.2, 0.8) if roll > 0 else (0.8, 0.2)
     assert rotation.turn(label, 30.0, inward)[0] != 0.0
     assert rotation.turn(label, 30.0, outward) == (0.0, label)
+
+
+def test_a_view_stays_whose_label_would_come_back_as_another_of_its_rotation():
+    pose = tuple(np.radians([95.0, 95.0, 95.0]))
+    # The same rotation with a yaw under 90 degrees is within the limit.
+    other = np.degrees(rotation.turn_pose(pose, 0.0))
+    np.testing.assert_allclose(other, [85.0, -85.0, -85.0])
+    assert rotation.turn(pose, 4.0, 0.9) == (0.0, pose)

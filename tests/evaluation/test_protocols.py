@@ -7,7 +7,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import protocols
 from rankpose_tf.evaluation import run as evaluation
-from rankpose_tf.preparation import aflw2000, prepare, sources, views
+from rankpose_tf.preparation import aflw2000, biwi, biwi_boxes, prepare, sources, views
 from rankpose_tf.preparation import plan as plans
 from tests.support import made_up_faces as made_up
 
@@ -26,6 +26,20 @@ def test_every_protocol_sets_crop_and_filter_on_data_of_its_own(name):
     expected = (protocol.crop_scale, protocol.filter_angles)
     assert protocols.settings(name, about) == expected
     assert protocols.settings(name, about, *expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "boxes", "frames"),
+    [
+        ("biwi_13219", biwi_boxes.FrameList(range(13219), [], "the usual list", ""), 13219),
+        ("biwi_mtcnn", biwi_boxes.MTCNN, 15678),
+        ("biwi_all", biwi_boxes.HEAD, 15678),
+    ],
+)
+def test_the_sets_of_biwis_protocols_are_called_as_prepare_calls_them(name, boxes, frames):
+    whole = views.ListedIdentity("01/000", "F01", (None,) * frames)
+    described = biwi.describe(None, [whole], (boxes, False))
+    assert protocols.PROTOCOLS[name].set == described.protocol_set
 
 
 def test_boxes_of_protocols_are_those_that_prepare_can_make():

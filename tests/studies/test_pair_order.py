@@ -9,6 +9,7 @@ from rankpose_tf.models import saving
 from rankpose_tf.studies import pair_order
 from rankpose_tf.training import losses
 from tests.conftest import write_prepared
+from tests.support.doors import run_door
 
 
 def poses(differences):
@@ -58,6 +59,17 @@ def test_the_share_is_the_one_that_training_reports(small_model, prepared):
     assert len(pair_order.table(found).splitlines()) == 2 + len(shares) + 2
 
 
+def test_the_model_says_how_many_its_training_held_out(small_model, prepared, tmp_path):
+    with pytest.raises(RankPoseError, match="does not say which .* pass --validation_identities"):
+        pair_order.measure(small_model, prepared)
+    network, description = saving.load_model(small_model)
+    for asked, held_out in ((5, 5), (-1, 4)):
+        recipe = {"validation_identities": asked, "filter_angles": True}
+        saving.save_model(network, tmp_path / "told.keras", {**description, "recipe": recipe})
+        told = pair_order.measure(tmp_path / "told.keras", prepared)
+        assert told == pair_order.measure(small_model, prepared, validation_identities=held_out)
+
+
 def test_nothing_held_out_is_named(small_model, prepared):
     with pytest.raises(RankPoseError, match="validation_identities: expected 1 or more"):
         pair_order.measure(small_model, prepared, validation_identities=0)
@@ -67,3 +79,9 @@ def test_a_set_without_pairs_is_named(small_model, tmp_path):
     write_prepared(tmp_path, [list(synthetic.identities(6, views=1, seed=1, size=48))])
     with pytest.raises(RankPoseError, match="none of 3 held-out identities .* has two usable"):
         pair_order.measure(small_model, tmp_path, validation_identities=3)
+
+
+def test_a_second_folder_is_not_passed_over():
+    done = run_door("study", "order", "--data=one,other")
+    assert done.returncode == 1
+    assert "data: this study looks at one folder, received one, other" in done.stderr

@@ -8,11 +8,14 @@ import pytest
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import rotation_from_angles
+from rankpose_tf.data import prepared_folder, synthetic
 from rankpose_tf.models import saving
 from rankpose_tf.training import error_head, error_views
 from rankpose_tf.training.error_recipe import ErrorRecipe
 from rankpose_tf.training.flags_cfg import to_flagfile
 from rankpose_tf.training.recipe import Recipe
+from rankpose_tf.training.workdir import claimed, require_same_data
+from tests.conftest import write_prepared
 
 SMALL = {"identities": 8, "hidden": 4, "epochs": 2, "batch_size": 16}
 
@@ -90,7 +93,7 @@ def test_fit_leaves_the_pose_and_writes_what_it_measured(fitted):
 def test_the_level_brings_the_wanted_share_of_held_out_errors_within(fitted, prepared):
     run, _, out = fitted
     network, description = saving.load_model(out, errors=True)
-    threshold, _ = error_head._split(run, description, prepared)
+    threshold, *_ = error_head._split(run, description, prepared)
     held_out = [f for views in error_views.faces(prepared, threshold, True) for f in views]
     views, poses = zip(*(error_views.cut(face, 1.4, 32) for face in held_out), strict=True)
     answers = network(np.rint(np.stack(views))).numpy()
@@ -119,6 +122,27 @@ def test_a_model_that_does_not_tell_its_split_is_refused(run, prepared, tmp_path
     (run / "flags.cfg").unlink()
     with pytest.raises(RankPoseError, match="does not say which identities"):
         error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+
+
+def test_other_data_than_the_runs_own_are_refused(run, prepared, tmp_path):
+    """Their held-out identities may be ones that the model trained on."""
+    text = (run / "flags.cfg").read_text()
+    (run / "flags.cfg").write_text(f"# fingerprint of the data: {'0' * 64}\n{text}")
+    with pytest.raises(RankPoseError, match="data: the run .* trained on other data than"):
+        error_head.fit(run, prepared, tmp_path / "out", ErrorRecipe(**SMALL))
+    with claimed(tmp_path / "begun", Recipe(), {"data": prepared_folder.fingerprint(prepared)}):
+        require_same_data(tmp_path / "begun", prepared)
+
+
+def test_people_of_one_picture_count_where_the_model_trained_on_them(run, tmp_path):
+    heads = synthetic.identities(12, views=1, seed=1, size=48)
+    (tmp_path / "data").mkdir()
+    write_prepared(tmp_path / "data", [list(heads)], minimum_views=1)
+    recipe = Recipe(validation_identities=4, pairs="any", tower="compact", input_size=32)
+    (run / "flags.cfg").write_text(to_flagfile(recipe))
+    fit = ErrorRecipe(**SMALL)
+    report, _ = error_head.fit(run, tmp_path / "data", tmp_path / "out", fit, progress=False)
+    assert report["held_out"]["views"] == 4
 
 
 def test_an_option_out_of_bounds_is_refused():

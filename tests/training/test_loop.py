@@ -14,12 +14,12 @@ import tensorflow as tf
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.models import saving
-from rankpose_tf.training import callbacks
+from rankpose_tf.training import callbacks, loop, stages
 from rankpose_tf.training.flags_cfg import from_flagfile
 from rankpose_tf.training.recipe import Recipe
 from tests.support import killed_training
 from tests.support.doors import run_line
-from tests.support.small_training import SMALL, history, train
+from tests.support.small_training import SMALL, begin, history, train
 
 
 def command(data, workdir, *more):
@@ -174,6 +174,28 @@ def test_history_reads_what_it_wrote(tmp_path):
     rows = callbacks.read_history(tmp_path / "history.csv")
     assert [list(row.values()) for row in rows] == [[1, 20, 3, 9, 0.5], [2, 40, 4, 8, 0.25]]
     assert list(rows[0]) == columns.split(",")
+
+
+def test_a_stage_begins_where_the_one_before_ends_whatever_float16_left_out(monkeypatch):
+    """A step whose gradients overflow is none to the optimizer."""
+    begun = []
+
+    def fit(recipe, workdir, siamese, stage, step, *others):
+        begun.append((stage.until, step))
+        return siamese
+
+    monkeypatch.setattr(loop, "_fit", fit)
+    monkeypatch.setattr(callbacks, "steps_of", lambda siamese: 1)
+    run = [stages.Stage(until, None, None, False) for until in (2, 3)]
+    loop._fit_stages(None, None, None, run, 4, None, None)
+    assert begun == [(2, 1), (3, 2 * 4)]
+
+
+def test_a_finished_run_without_its_history_is_one_sentence(prepared, tmp_path):
+    options = {"epochs": 1, "steps_per_epoch": 2}
+    begin(prepared, tmp_path / "run", 2, **options)
+    with pytest.raises(RankPoseError, match="workdir: the run in .* history.csv, .*, is gone"):
+        train(prepared, tmp_path / "run", **options)
 
 
 def test_a_wrong_flag_value_ends_with_a_sentence_and_no_workdir(prepared, tmp_path):
