@@ -64,6 +64,8 @@ def main(argv):
         "preview": _PREVIEW.value,
         "each": printed and (lambda rows: _print(printed.of(rows))),
     }
+    if _PREVIEW.value and all(source.kind == inputs.PICTURE for source in sources):
+        raise RankPoseError("preview: shows videos and cameras; for pictures pass --draw")
     # A model takes a while to load; a wrong flag is told before.
     prediction.check(**how)
     summary = _run(sources, look, how)

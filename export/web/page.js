@@ -18,6 +18,8 @@ const SPEAK_SECONDS = 3;
 
 let shown = null; // {drawable, faces, isCamera}: what the canvas shows
 let lastSpoken = 0;
+let asked = 0; // pictures and cameras so far: the answer for any but the last comes too late
+let isStarting = false; // while the browser asks whether the page may use the camera
 const loading = load();
 
 async function load() {
@@ -39,13 +41,16 @@ async function load() {
 async function openPicture(blob, name) {
   stopCamera();
   show.alert("");
+  const own = ++asked;
   try {
     const drawable = await decoded(blob);
+    if (own !== asked) return;
     show.status("Looking …");
     const headPose = await loading;
-    if (!headPose) return;
+    if (!headPose || own !== asked) return;
     const start = performance.now();
     const faces = await headPose.predict(drawable);
+    if (own !== asked) return;
     const milliseconds = performance.now() - start;
     rows.clear();
     rows.add({ path: name }, faces);
@@ -54,6 +59,7 @@ async function openPicture(blob, name) {
     if (faces.length === 0) show.alert(NO_FACE);
     speak(faces);
   } catch (error) {
+    if (own !== asked) return;
     show.status("");
     show.alert(trouble(error));
   }
@@ -63,6 +69,8 @@ const NO_FACE =
   "picture closer to it, or choose another one.";
 
 async function startCamera() {
+  if (isStarting) return;
+  isStarting = true;
   show.alert("");
   try {
     await camera.start();
@@ -70,7 +78,10 @@ async function startCamera() {
     camera.stop();
     show.alert(cameraTrouble(error));
     return;
+  } finally {
+    isStarting = false;
   }
+  asked += 1;
   show.camera(true);
   rows.clear();
   byId("switch").hidden = (await camera.others()).length === 0;

@@ -12,12 +12,13 @@
  */
 
 import { SIZE } from "./modules/blazeface.js";
+import { requireBox } from "./modules/boxes.js";
 import { cropAndResize, squareAround } from "./modules/crop.js";
 import { centreAndSide, detect } from "./modules/detection.js";
 import { PoseError } from "./modules/errors.js";
 import { pixelsOf } from "./modules/pixels.js";
 import { Network, start } from "./modules/runtime.js";
-import { turnedBack, uprightSquare } from "./modules/upright.js";
+import { turnedBack, turnedErrors, uprightSquare } from "./modules/upright.js";
 
 export { draw } from "./modules/draw.js";
 export { VideoPoses } from "./modules/tracking.js";
@@ -25,6 +26,7 @@ export { PoseError };
 
 const HERE = new URL(".", import.meta.url);
 const ANGLES = ["yaw", "pitch", "roll"];
+const ERRORS = ANGLES.map((name) => `${name}_error`);
 
 export class HeadPose {
   #pose;
@@ -69,6 +71,8 @@ export class HeadPose {
    */
   async predict(source, { boxes, before = [] } = {}) {
     const { picture, shrink } = await pixelsOf(source);
+    const sides = [picture.width, picture.height].map((side) => Math.round(side / shrink));
+    boxes?.forEach((box) => requireBox(box, ...sides));
     const faces = boxes
       ? boxes.map((box) => ({ box: box.map((value) => value * shrink), turn: 0, score: null }))
       : await detect(this.#look, picture, this.description.detector.rule, shrunk(before, shrink));
@@ -103,10 +107,14 @@ function shrunk(faces, shrink) {
   return faces.map((face) => ({ ...face, box: face.box.map((value) => value * shrink) }));
 }
 
-/** The answer for the picture as it is; expected errors, where a model has them, stay. */
+/** The answer for the picture as it is, with expected errors where the model has them. */
 function turnedAnswer(answer, turn) {
-  const angles = turnedBack(ANGLES.map((name) => answer[name]), turn);
-  return { ...answer, ...Object.fromEntries(ANGLES.map((name, index) => [name, angles[index]])) };
+  const changed = (names, change) => {
+    const values = change(names.map((name) => answer[name]), turn);
+    return Object.fromEntries(names.map((name, index) => [name, values[index]]));
+  };
+  const errors = ERRORS.every((name) => name in answer) ? changed(ERRORS, turnedErrors) : {};
+  return { ...answer, ...changed(ANGLES, turnedBack), ...errors };
 }
 
 async function fetched(file, folder) {

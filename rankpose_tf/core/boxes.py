@@ -32,7 +32,7 @@ def read(box):
     """Boxes as a user gives them.
 
     Args:
-      box: numbers, (4,) or (N, 4).
+      box: numbers, (4,) or (N, 4), N may be 0: an empty list too.
 
     Returns:
       The same, float64; whether they are boxes of an extent is not looked at.
@@ -44,6 +44,8 @@ def read(box):
         boxes = np.asarray(box, np.float64)
     except (TypeError, ValueError) as error:
         raise RankPoseError(f"box: expected numbers, received {box!r}") from error
+    if boxes.shape == (0,):
+        return boxes.reshape(0, 4)
     if boxes.ndim not in (1, 2) or boxes.shape[-1] != 4:
         raise RankPoseError(
             f"box: expected shape (4,) or (B, 4): left, top, right, bottom in pixels; received "

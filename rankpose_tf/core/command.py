@@ -35,6 +35,7 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
         except BrokenPipeError:
             _end_unread()
         return
+    _take_any_name()
     # Flags may follow what is positional.
     flags.FLAGS.set_gnu_getopt(True)
     is_quiet = []
@@ -64,6 +65,13 @@ def run(main, commands=(), needed=None, groups=None, positional=""):
             sys.exit(130)
 
     app.run(guarded, flags_parser=parse)
+
+
+def _take_any_name():
+    """Names of files are bytes: those that are no UTF-8 are read and printed as they are."""
+    for stream in (sys.stdin, sys.stdout):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")
 
 
 def _end_unread():

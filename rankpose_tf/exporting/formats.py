@@ -72,8 +72,12 @@ def plan(out, formats, version=None):
 
     Raises:
       RankPoseError: if `out` is a file, holds anything but an earlier export, or holds one of
-        these files already.
+        these files already; for a version that is none, or of no SavedModel.
     """
+    if version is not None and "savedmodel" not in formats:
+        raise RankPoseError(
+            f"version: is of the SavedModel, which is not among --formats; received {version}"
+        )
     resumed = pathlib.Path(out, REPORT).is_file()
     out = files.new_folder("out", out, resumed, own="earlier export")
     places = {name: out / FORMATS[name][1] for name in formats}

@@ -28,6 +28,8 @@ from rankpose_tf.inference import runtimes
 from rankpose_tf.models.saving import load_model
 
 _COMPARED_VIEWS = 256
+# What export.json says of all its files; those of an earlier export have their own beside them.
+_OF_ALL_FILES = ("model", "compared_on", "protocol", "images", "keras_mae")
 
 
 def export(
@@ -195,7 +197,7 @@ def _move(stage, written, places, report, out):
     """Puts what is finished in its place, together; the report last."""
     before = out / REPORT
     if before.is_file():
-        report["files"] = _rows(before) + report["files"]
+        report["files"] = _earlier_rows(before, report) + report["files"]
     files.write_json(stage / REPORT, report)
     moves = {
         part: places[name].with_name(part.name)
@@ -205,16 +207,23 @@ def _move(stage, written, places, report, out):
     staging.publish(stage, {**moves, stage / REPORT: before})
 
 
-def _rows(path):
-    """The rows of files that an earlier export.json has."""
+def _earlier_rows(path, report):
+    """The rows of an earlier export.json, with what it says of them and `report` says otherwise.
+
+    A new version of the SavedModel is mostly of another model. A file that was removed and is now
+    written again loses its row.
+    """
+    written = {row["file"] for row in report["files"]}
     advice = "remove it, and export into this folder again"
     before = damage.json_object("out", path, advice)
     with damage.told("out", path, advice):
-        return [dict(row) for row in before["files"]]
+        own = {name: before[name] for name in _OF_ALL_FILES if name in before}
+        own = {name: value for name, value in own.items() if value != report.get(name)}
+        return [{**own, **row} for row in before["files"] if row["file"] not in written]
 
 
 def table(report):
-    """export.json as text for a terminal, a line a file."""
+    """export.json as text for a terminal, a line a file of this model and data."""
     lines = [f"compared with Keras on {report['compared_on']}"]
     if "protocol" in report:
         mean = report["keras_mae"]["mean"]
@@ -222,6 +231,8 @@ def table(report):
     titles = ("kB", "max diff", "mean diff", "MAE", *(f"ms {n} thr" for n in latency.THREADS))
     rows = []
     for row in report["files"]:
+        if not row.keys().isdisjoint(_OF_ALL_FILES):
+            continue
         times = row.get("median_milliseconds", {})
         cells = [
             f"{row['bytes'] / 1e3:.0f}",

@@ -3,7 +3,7 @@
     (N, 4)                       boxes: left, top, right, bottom, pixels
     (N, 5)                       boxes and scores
     [(box, score), ...]
-    (boxes, scores)              (N, 4) and (N,)
+    (boxes, scores)              (N, 4) and (N,); of no face also ([], []) and (None, ...)
     [Detection, ...]             of this package, with the turn of rolled faces
     [{"box": [left, top, width, height], "confidence": ..., "keypoints": {...}}, ...]
 
@@ -20,6 +20,15 @@ from rankpose_tf.core import boxes
 from rankpose_tf.core.errors import RankPoseError
 
 _KEYS = {"box", "confidence", "keypoints"}
+
+
+def require_detector(detector):
+    """Refuses what can't be called, such as a detector's name; None, the usual one, may be."""
+    if not (detector is None or callable(detector)):
+        raise RankPoseError(
+            "detector: expected a function from a picture to boxes, such as "
+            f"MTCNN().detect_faces or detection.mtcnn(), received {reprlib.repr(detector)}"
+        )
 
 
 def read(found, picture):
@@ -63,10 +72,15 @@ def read(found, picture):
 
 
 def _with_scores(found):
-    """Rows of box and score where they are told side by side."""
-    if isinstance(found, tuple) and len(found) == 2 and np.ndim(found[0]) == 2:
-        return list(zip(*found, strict=True))
-    return found
+    """Rows of box and score where they are told side by side, and not as a tuple of two faces."""
+    if not (isinstance(found, tuple) and len(found) == 2):
+        return found
+    first, second = found
+    if first is None:
+        return []
+    # A face is a box and a score, four or five numbers, or a dict: never boxes alone.
+    are_boxes = all(np.shape(each) == (4,) for each in first)
+    return list(zip(first, second, strict=True)) if are_boxes else found
 
 
 def _tell_inside_out(faces):

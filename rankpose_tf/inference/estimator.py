@@ -12,7 +12,6 @@ import itertools
 import logging
 import math
 import numbers
-import reprlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -92,7 +91,8 @@ class PoseEstimator:
 
         Args:
           image: a picture; a (B, H, W, 3) array; or a list of B pictures, whose sizes may differ.
-          box: (4,) for one picture, or (N, 4) for N faces in it; (B, 4) for B pictures, one each.
+          box: (4,) for one picture, or (N, 4) for N faces in it, N may be 0; (B, 4) for B pictures,
+            one each.
           on_error: "raise", or "nan": what can't be read, and a box that does not lie in its
             picture, has a pose of NaN, a logged warning says why, and all others are predicted.
 
@@ -117,7 +117,7 @@ class PoseEstimator:
         else:
             picture = _or_none(on_error, "image", lambda: pictures.to_array(image, "image"))
             if picture is None:
-                return Pose.from_array(np.full((len(faces), 3), np.nan))
+                return self._predict(itertools.repeat(None, len(faces)))
             named = ((f"box[{index}]", picture, face) for index, face in enumerate(faces))
         return self._predict(self._crops(named, on_error))
 
@@ -143,11 +143,7 @@ class PoseEstimator:
         """
         if not _is_one(image):
             raise RankPoseError("image: expected one picture, received several; call it for each")
-        if not (detector is None or callable(detector)):
-            raise RankPoseError(
-                "detector: expected a function from a picture to boxes, such as "
-                f"MTCNN().detect_faces or detection.mtcnn(), received {reprlib.repr(detector)}"
-            )
+        answers.require_detector(detector)
         picture = pictures.to_array(image, "image")
         if detector is None:
             detector = self._default_detector()

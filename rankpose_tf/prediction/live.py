@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rankpose_tf.core import pictures
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.inference import loading
 from rankpose_tf.inference.estimator import Face, PoseEstimator
 
@@ -34,9 +35,14 @@ class TrackedFrame(NamedTuple):
         """(H, W, 3) uint8 RGB: a copy with the faces drawn on it, "cube" (default) or "axes".
 
         A face of which the model gave no finite pose is left out.
+
+        Raises:
+          RankPoseError: for another `draw`.
         """
         from rankpose_tf.prediction import drawings
 
+        if draw not in (None, "cube", "axes"):
+            raise RankPoseError(f"draw: expected cube or axes, received {draw!r}")
         faces = [
             drawings.DrawnFace(face.box, face.pose.as_array(), number, _is_doubted(face.pose))
             for number, face in zip(self.numbers, self.faces, strict=True)

@@ -72,9 +72,13 @@ class Look:
       detector: function image -> sequence of (box, score); by default `detection.for_pictures` or
         `detection.for_video`, made by `prepare`.
       keep_images: they are drawn on later.
+
+    Raises:
+      RankPoseError: for a detector that can't be called.
     """
 
     def __init__(self, estimator, crops=False, detector=None, keep_images=False):
+        answers.require_detector(detector)
         self._estimator, self._keep_images = estimator, keep_images
         self.crops = crops
         self._of_pictures = self._of_frames = detector

@@ -15,6 +15,8 @@ import os
 import pathlib
 from typing import NamedTuple
 
+from absl import logging
+
 from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import ANGLES, ERRORS
@@ -30,6 +32,8 @@ COLUMNS = (
 COLUMNS_WITH_ERRORS = (*COLUMNS, *ERRORS)
 # A path may hold bytes that are no UTF-8.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+# It may hold a carriage return too, which ends no line.
+_TEXT = {"newline": "\n", **_ENCODING}
 
 
 class Row(NamedTuple):
@@ -65,6 +69,7 @@ class ResultFile:
       path: ends in .csv or .jsonl.
       resume: go on in a file that may exist; without it an existing one is refused.
       errors: the model tells its expected errors: there are columns for them.
+      again: as for `finished`.
 
     Attributes:
       done: set of the paths whose rows are in the file already.
@@ -73,11 +78,12 @@ class ResultFile:
       RankPoseError: if the path does not do, the file exists, or is not one of ours.
     """
 
-    def __init__(self, path, resume=False, errors=False):
+    def __init__(self, path, resume=False, errors=False, again=None):
         self._path = pathlib.Path(path)
         self._write_row = functools.partial(check(path, resume), errors=errors)
         columns = COLUMNS_WITH_ERRORS if errors else COLUMNS
-        self.done = finished(self._path, columns) if resume and self._path.exists() else set()
+        is_there = resume and self._path.exists()
+        self.done = finished(self._path, columns, again) if is_there else set()
         # Unbuffered: what `write` was given is the system's when it returns.
         self._stream = open(self._path, "ab" if resume else "xb", buffering=0)
         self._whole = self._stream.tell()
@@ -114,14 +120,16 @@ def check(path, resume):
     return _csv_row if path.suffix == ".csv" else _json_row
 
 
-def finished(path, columns=COLUMNS):
+def finished(path, columns=COLUMNS, again=None):
     """Cuts a file that a run left behind to what is certainly whole.
 
-    The last picture or video may be unfinished: its rows are taken out, to be made again.
+    The last picture or video may be unfinished: its rows are taken out, to be made again. Those of
+    one that will not be made again stay, and a warning says so.
 
     Args:
       path: .csv or .jsonl.
       columns: that a .csv file has to have.
+      again: paths that the run to come can make again; None is all.
 
     Returns:
       Set of the paths that are left in the file.
@@ -130,16 +138,20 @@ def finished(path, columns=COLUMNS):
       RankPoseError: if the file was not written by `ResultFile`.
     """
     groups = itertools.groupby(_whole_lines(path, columns), lambda line: line[1])
-    # A header is never unfinished.
-    last, pending, done = None, [], []
-    with files.replaced(path) as beside, open(beside, "w", newline="", **_ENCODING) as kept:
+    last, pending, done = None, [], set()
+    with files.replaced(path) as beside, open(beside, "w", **_TEXT) as kept:
         for last, lines in groups:
             kept.writelines(pending)
-            done.append(last)
+            done.add(last)
             pending = [text for text, _ in lines]
-        if last is None:
+        # A header is never unfinished.
+        if last is None or (again is not None and last not in again):
             kept.writelines(pending)
-    return {name for name in done[:-1] if name is not None}
+        else:
+            done.remove(last)
+    if last in done and last is not None:
+        logging.warning("resume: the rows of %s stay as they are; it is not looked at again", last)
+    return done - {None}
 
 
 def read(path):
@@ -148,7 +160,7 @@ def read(path):
     Raises:
       RankPoseError: if it is damaged.
     """
-    with damage.told("out", path, _ANOTHER), open(path, newline="", **_ENCODING) as stream:
+    with damage.told("out", path, _ANOTHER), open(path, **_TEXT) as stream:
         if pathlib.Path(path).suffix == ".csv":
             for record in csv.DictReader(damage.lines(stream)):
                 yield _row({name: value or None for name, value in record.items()})
@@ -181,7 +193,7 @@ def _number(value, kind):
 
 def _lines(path, columns):
     """Yields (text, path of its row or None for the header); ends before half a line."""
-    with open(path, newline="", **_ENCODING) as stream:
+    with open(path, **_TEXT) as stream:
         if path.suffix == ".jsonl":
             for line in damage.lines(stream):
                 if not line.endswith("\n"):
@@ -226,8 +238,9 @@ def _refuse(path):
 
 def _csv_line(cells):
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # Python 3.11 puts quotes around the characters of its line's end alone.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_row(row, errors):

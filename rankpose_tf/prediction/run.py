@@ -72,7 +72,8 @@ def run(
       contact_sheet: new .png or .jpg file with the first faces, cut out.
       smoothing: smooth the poses of videos and cameras (smoothing.py); pictures never are.
       resume: go on in an `out` that exists. What it holds is left out, but for the last picture
-        or video, which is made again since it may be unfinished.
+        or video, which is made again since it may be unfinished. Rows of a camera, and of what is
+        not among the sources, stay.
       max_pixels: nothing larger is decoded.
       batch_size: faces given to the network at once.
       preview: show videos and cameras in a window until q is pressed there.
@@ -96,7 +97,8 @@ def run(
     draw = drawings.USUAL if draw == "none" else draw
     opened = contextlib.nullcontext()
     if out:
-        opened = results.ResultFile(out, resume, estimator.tells_error)
+        again = {source.path for source in sources if source.kind != CAMERA}
+        opened = results.ResultFile(out, resume, estimator.tells_error, again)
     with opened as result_file:
         work = _Run(estimator, look, result_file, draw, batch_size, max_pixels, progress, each)
         if draw_dir:

@@ -20,6 +20,11 @@ PARQUET = (".parquet",)
 TFRECORD = (".tfrecord", ".tfrecords")
 # Columns of a Parquet file: one of the two is needed.
 PATH, IMAGE = "path", "image"
+# What each is of, and Arrow's names for it.
+_KINDS = {
+    PATH: ("text", ("string", "large_string", "string_view", "null")),
+    IMAGE: ("bytes, the content of a file", ("binary", "large_binary", "binary_view", "null")),
+}
 # A record of text this long or shorter is a path.
 _LONGEST_PATH = 4096
 _ROWS_AT_ONCE = 64
@@ -183,17 +188,32 @@ def _parquet_units(path, size):
     try:
         with _open(path, plain=True) as stream:
             file = _parquet().ParquetFile(stream)
-            columns, rows = file.schema_arrow.names, file.metadata.num_rows
+            schema, rows = file.schema_arrow, file.metadata.num_rows
     except (OSError, ValueError) as error:
         raise RankPoseError(
             f"input: {path!r} is no Parquet file, or it is damaged ({error})"
         ) from error
-    if not {PATH, IMAGE} & set(columns):
+    _check_columns(path, schema)
+    return [ParquetRows(path, at, min(at + size, rows)) for at in range(0, rows, size)]
+
+
+def _check_columns(path, schema):
+    """Refuses, before a worker meets them, columns that name no pictures and hold none."""
+    known = [schema.field(name) for name in _KINDS if name in schema.names]
+    if not known:
         raise RankPoseError(
             f"input: expected in {path!r} a column {PATH!r}, or {IMAGE!r} of the content of "
-            f"pictures, received {', '.join(columns)}; rename the column"
+            f"pictures, received {', '.join(schema.names)}; rename the column"
         )
-    return [ParquetRows(path, at, min(at + size, rows)) for at in range(0, rows, size)]
+    for field in known:
+        what, kinds = _KINDS[field.name]
+        kind = str(field.type)
+        # Text that repeats may be stored by its number in a list.
+        if kind.removeprefix("dictionary<values=").partition(",")[0] not in kinds:
+            raise RankPoseError(
+                f"input: expected in {path!r} a column {field.name!r} of {what}, received {kind}; "
+                "write the file again with such a column"
+            )
 
 
 def _records(path, size):

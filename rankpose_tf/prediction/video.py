@@ -113,18 +113,19 @@ class Video:
             yield self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0, read[1]
 
     def _read_live(self):
-        start = before = None
+        start, waited = None, 0.0
 
         def read():
-            nonlocal before
+            nonlocal waited
             before = time.monotonic()
             is_read, image = self._capture.read()
+            waited = time.monotonic() - before
             return image if is_read else None
 
         for image, came in streams.newest(read):
             start = came if start is None else start
             yield came - start, image
-        if before is not None and time.monotonic() - before >= 0.9 * streams.TIME_LIMIT:
+        if waited >= 0.9 * streams.TIME_LIMIT:
             raise VideoError(self._source, f"no frame came for {streams.TIME_LIMIT:.0f} seconds")
 
     def _codec(self):

@@ -24,9 +24,10 @@ def pictures(images):
 
 
 def boxes_of(boxes):
-    """Boxes as an array of float32."""
+    """Boxes as an array of float32; of an empty list (0, 4)."""
     try:
-        return np.asarray(boxes, np.float32)
+        boxes = np.asarray(boxes, np.float32)
+        return boxes.reshape(0, 4) if boxes.shape == (0,) else boxes
     except (TypeError, ValueError) as error:
         raise RankPoseError(
             f"boxes: expected (N, 4) numbers, received {reprlib.repr(boxes)}"

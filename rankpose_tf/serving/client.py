@@ -5,6 +5,7 @@ A transport (grpc_client.py, rest_client.py) sends one request; everything else 
 
 import collections
 import concurrent.futures
+import functools
 import itertools
 import os
 import random
@@ -152,7 +153,8 @@ class Client:
           `ServedPose`.
 
         Raises:
-          ServingError, RankPoseError: as `predict`, when the failed picture's turn comes.
+          ServingError, RankPoseError: as `predict`, when the turn of the request comes that the
+            failed picture is in: the answers of those before it are given first.
         """
         images = arguments.pictures(images)
         requests: Iterator[dict[str, Any]]
@@ -265,21 +267,37 @@ def _parts(items, size):
 
 
 def _in_order(function, items, concurrency):
-    """`map`, with up to `concurrency` calls under way; a single item takes no thread."""
-    items = iter(items)
-    first = list(itertools.islice(items, 2))
+    """`map`, with up to `concurrency` calls under way; a single item takes no thread.
+
+    What an iterator of items raises is raised in the next answer's place, behind those before it.
+    """
+    calls = _calls(function, items)
+    first = list(itertools.islice(calls, 2))
     if len(first) < 2:
-        yield from map(function, first)
+        yield from (call() for call in first)
         return
     with concurrent.futures.ThreadPoolExecutor(concurrency) as pool:
         waiting = collections.deque()
         try:
-            for item in itertools.chain(first, items):
+            for call in itertools.chain(first, calls):
                 if len(waiting) == concurrency:
                     yield waiting.popleft().result()
-                waiting.append(pool.submit(function, item))
+                waiting.append(pool.submit(call))
             while waiting:
                 yield waiting.popleft().result()
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _calls(function, items):
+    """Yields a call for each item; where an item can't be had, a last one that raises why."""
+    try:
+        for item in items:
+            yield functools.partial(function, item)
+    except Exception as error:
+        yield functools.partial(_raise, error)
+
+
+def _raise(error):
+    raise error

@@ -26,6 +26,7 @@ def test_boxes_without_an_extent_or_a_place_overlap_nothing():
 def test_boxes_of_users_are_float64_of_their_shape():
     assert boxes.read([1, 2, 3, 4]).dtype == np.float64
     assert boxes.read(np.zeros((0, 4), np.int32)).shape == (0, 4)
+    assert boxes.read([]).shape == (0, 4)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 1, 1), (0.2, 0.2, 0.7, 0.7), np.full((3, 4), 0.5)])

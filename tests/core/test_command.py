@@ -1,5 +1,6 @@
 """How command lines fail."""
 
+import os
 import subprocess
 import sys
 
@@ -29,6 +30,21 @@ def test_a_users_mistake_is_one_line_and_exit_code_1():
 def test_a_defect_keeps_its_traceback():
     done = run("raise KeyError('x')")
     assert done.returncode != 0 and "Traceback" in done.stderr
+
+
+def test_names_that_are_no_utf8_are_read_and_printed_as_they_are():
+    """As a UTF-8 locale has it; in the locale C Python itself does so."""
+    program = (
+        "import sys; from rankpose_tf.core import command\n"
+        "command.run(lambda argv: print(*argv[1:], *sys.stdin, end=''), positional='PICTURE')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, b"caf\xe9.jpg"],
+        input=b"na\xefve.jpg",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+    )
+    assert (done.stdout, done.returncode) == (b"caf\xe9.jpg na\xefve.jpg", 0), done.stderr
 
 
 def test_a_stray_argument_is_refused():

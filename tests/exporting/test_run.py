@@ -111,6 +111,26 @@ def test_a_second_export_takes_the_next_version_and_keeps_the_rows(exported, cop
     ]
 
 
+def test_the_rows_of_an_earlier_export_keep_what_they_are_of(
+    exported, copied, small_model, tmp_path
+):
+    """The next version is of another training; a version that was removed is written again."""
+    out = shutil.copytree(exported[0], tmp_path / "again")
+    before = json.loads(json.dumps(exported[1]))
+    before["model"]["epoch"] = 1234
+    kept = ("rankpose_fp32.tflite", "savedmodel/rankpose/1")
+    before["files"] = [row for row in before["files"] if row["file"] in kept]
+    (out / "export.json").write_text(json.dumps(before))
+    shutil.rmtree(out / "savedmodel")
+    report = export(small_model, out)
+    old, new = report["files"]
+    assert new["file"] == "savedmodel/rankpose/1" and "model" not in new
+    assert report["model"].get("epoch") != 1234
+    assert (old["file"], old["model"]) == ("rankpose_fp32.tflite", before["model"])
+    assert (old["protocol"], old["keras_mae"]) == (before["protocol"], before["keras_mae"])
+    assert old["file"] not in exporting.table(report)
+
+
 def test_an_existing_version_and_an_existing_file_are_not_overwritten(exported, small_model):
     out, _ = exported
     before = contents(out)
@@ -119,6 +139,11 @@ def test_an_existing_version_and_an_existing_file_are_not_overwritten(exported, 
     with pytest.raises(RankPoseError, match="rankpose_fp32.tflite.*nothing is overwritten"):
         export(small_model, out, formats=["tflite_fp32"])
     assert contents(out) == before
+
+
+def test_a_version_without_a_savedmodel_is_refused(tmp_path):
+    with pytest.raises(RankPoseError, match="^version: is of the SavedModel"):
+        formats.plan(tmp_path / "new", ["onnx"], version=3)
 
 
 def test_versions_are_integers_from_one(small_model, copied, tmp_path):

@@ -77,6 +77,35 @@ def test_boxes_and_scores_may_come_side_by_side(count):
         np.testing.assert_array_equal(face.box, BOX)
 
 
+@pytest.mark.parametrize("count", range(4))
+@pytest.mark.parametrize(
+    "face",
+    [
+        (BOX, 0.9),
+        (BOX.tolist(), 0.9),
+        (*BOX, 0.9),
+        detection.Detection(BOX, 0.9),
+        {"box": XYWH, "confidence": 0.9},
+    ],
+)
+def test_a_tuple_of_faces_is_read_whatever_their_number(face, count):
+    """Two of them are no boxes and scores side by side."""
+    found = read((face,) * count)
+    assert [face.score for face in found] == [0.9] * count
+    for face in found:
+        np.testing.assert_array_equal(face.box, BOX)
+
+
+@pytest.mark.parametrize("none", [([], []), (None, [None]), ((), ()), []])
+def test_no_face_may_be_said_in_many_ways(none):
+    assert read(none) == []
+
+
+def test_as_many_scores_as_boxes():
+    with pytest.raises(RankPoseError, match="^detector: expected boxes"):
+        read(([BOX, BOX], [0.9]))
+
+
 def test_boxes_of_width_and_height_are_told():
     with pytest.warns(UserWarning, match="end before they begin .* not width and height"):
         assert len(read([(80, 50, 30, 30), (10, 20, 30, 30)])) == 1

@@ -295,6 +295,24 @@ def test_one_picture_alone_may_be_nan_too(judge, network, caplog):
     assert set(network.counts) <= {1}
 
 
+@pytest.mark.parametrize("box", [None, (1, 2, 9, 9), [(1, 2, 9, 9)] * 2])
+def test_what_is_left_out_has_an_expected_error_of_nan_too(box):
+    """Whoever asks for `pose.error.doubted` need not know that the picture could not be read."""
+    told = PoseEstimator(
+        lambda crops: np.zeros((len(crops), 6)), {"input_size": SIZE, "crop_scale": SCALE}
+    )
+    found = told.predict("/absent.jpg", box, on_error="nan")
+    assert found.error.as_array().shape == found.as_array().shape
+    assert np.isnan(found.error.as_array()).all()
+
+
+def test_no_face_has_no_pose(judge):
+    """As a detector's empty list of boxes gives it."""
+    assert len(judge.predict(scene(60, 70), [])) == 0
+    with pytest.raises(RankPoseError, match="box: expected shape"):
+        judge.crop(scene(60, 70), [])
+
+
 def test_what_is_no_batch_is_refused_in_any_case(judge):
     for image, box, words in (
         ([], None, "image: expected at least one"),

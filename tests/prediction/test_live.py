@@ -85,6 +85,17 @@ def test_a_frame_can_be_drawn():
             np.testing.assert_array_equal(frame.drawn(draw), expected)
 
 
+def test_what_can_not_be_drawn_is_told():
+    (frame,) = follow(frames(1))
+    with pytest.raises(RankPoseError, match="^draw: expected cube or axes, received 'lines'"):
+        frame.drawn("lines")
+
+
+def test_a_detectors_name_is_told_before_the_first_frame():
+    with pytest.raises(RankPoseError, match="^detector: expected a function .* 'blazeface'"):
+        track(frames(1), KnownEstimator(), detector="blazeface")
+
+
 def test_a_pose_that_is_not_finite_is_not_drawn():
     class Broken(KnownEstimator):
         def predict_crops(self, crops):

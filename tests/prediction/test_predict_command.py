@@ -49,6 +49,13 @@ def test_the_command_reads_a_list_and_fails_at_the_end(tmp_path, small_model):
     assert len(list((tmp_path / "drawn").iterdir())) == 4
 
 
+def test_a_preview_of_pictures_is_refused(tmp_path):
+    save(tmp_path / "a.png", np.zeros((40, 40, 3), np.uint8))
+    done = run_door("predict", f"{tmp_path}/a.png", "--preview")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: preview: shows videos and cameras; for pictures pass --draw\n"
+
+
 @pytest.mark.end_to_end
 def test_ctrl_c_leaves_a_file_that_resume_completes(tmp_path, small_model):
     generator = np.random.default_rng(1)

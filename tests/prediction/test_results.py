@@ -4,6 +4,7 @@ import csv
 import json
 
 import pytest
+from absl import logging
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import results
@@ -17,6 +18,7 @@ ROWS = [
     Row("film.mp4", 1, 0.04, reason="no face found"),
     Row("crop.jpg", face=0, angles=(1, 2, 3)),
     Row("latin-\udce9.jpg", reason="is empty"),
+    Row("Icon\r.jpg", reason="is empty"),
 ]
 
 
@@ -102,6 +104,18 @@ def test_resumed_the_last_picture_is_made_again(out):
     done = write(out, ROWS[3:], resume=True)
     assert done == {ROWS[0].path, ROWS[2].path}
     assert list(results.read(out)) == ROWS
+
+
+@pytest.mark.parametrize("last", [3, 5])
+def test_resumed_what_will_not_be_made_again_stays(out, last, caplog, monkeypatch):
+    """Of another folder's run, or of a camera: nobody could bring the rows back."""
+    monkeypatch.setattr(logging.get_absl_logger(), "propagate", True)
+    write(out, ROWS[:last])
+    with ResultFile(out, resume=True, again={"a.jpg"}) as kept:
+        assert kept.done == {row.path for row in ROWS[:last]}
+        kept.write(ROWS[last:])
+    assert list(results.read(out)) == ROWS
+    assert "stay as they are" in caplog.text
 
 
 def test_resumed_half_a_line_is_cut_wherever_it_ends(out):

@@ -206,6 +206,18 @@ def test_stopped_and_resumed_it_ends_with_the_same_file(folder, tmp_path, suffix
         assert sum(estimator.batches) < 9
 
 
+def test_resumed_with_another_folder_no_row_of_the_first_is_lost(tmp_path):
+    for name in ("first/a.png", "first/b.png", "second/c.png"):
+        save(tmp_path / name, scene([(5, 10, (100, 100))]))
+    run(tmp_path / "first", out=tmp_path / "poses.csv")
+    run(tmp_path / "second", out=tmp_path / "poses.csv", resume=True)
+    assert [pathlib.Path(row.path).name for row in rows(tmp_path / "poses.csv")] == [
+        "a.png",
+        "b.png",
+        "c.png",
+    ]
+
+
 def threads_left_by_an_interrupt(named, out):
     """The threads that read ahead and are there after a run over `named` was interrupted."""
 

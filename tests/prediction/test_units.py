@@ -118,6 +118,32 @@ def test_what_is_no_input_is_refused_in_one_sentence(tmp_path, name, content, sa
         units.plan([str(tmp_path / name)], 10)
 
 
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        # As the datasets of Hugging Face store pictures.
+        ({"image": [{"bytes": b"content", "path": "a.png"}]}, "'image' of bytes.*struct<bytes"),
+        ({"image": [[1, 2, 3]]}, "'image' of bytes.*list<"),
+        ({"image": ["a.png"]}, "'image' of bytes.*received string"),
+        ({"path": [b"a.png"]}, "'path' of text, received binary"),
+        ({"path": [7], "image": [b"content"]}, "'path' of text, received int64"),
+    ],
+)
+def test_a_column_of_another_kind_is_told_before_a_worker_meets_it(tmp_path, columns, said):
+    parquet.write_table(pyarrow.table(columns), tmp_path / "p.parquet")
+    with pytest.raises(RankPoseError, match=f"^input: expected in .* a column {said}"):
+        units.plan([f"{tmp_path}/p.parquet"], 10)
+
+
+def test_text_of_every_kind_is_read(tmp_path):
+    texts = pyarrow.array(["a.png", None])
+    for kind in (pyarrow.string(), pyarrow.large_string(), None):
+        column = texts.cast(kind) if kind else texts.dictionary_encode()
+        parquet.write_table(pyarrow.table({"path": column}), tmp_path / "p.parquet")
+        first, second = pictures(units.plan([f"{tmp_path}/p.parquet"], 10))
+        assert first.name == "a.png" and second.reason == "the row has no path"
+
+
 def test_a_parquet_file_without_a_known_column_names_those_it_has(tmp_path):
     parquet.write_table(pyarrow.table({"file": ["a.jpg"]}), tmp_path / "p.parquet")
     with pytest.raises(RankPoseError, match="column 'path', or 'image'.*received file"):

@@ -92,6 +92,18 @@ def test_a_camera_tells_no_number_of_frames_and_counts_time_by_the_clock(monkeyp
     assert 0.0 == times[0] < times[1] < times[2] < 99.0
 
 
+def test_a_stream_that_ends_while_nobody_asks_has_not_been_silent(monkeypatch):
+    """However long the work on its last frame takes."""
+    monkeypatch.setattr(video.streams, "TIME_LIMIT", 0.2)
+    found, _ = opened(monkeypatch, source="rtsp://host/s", times=[0.0], rate=30.0, count=-1)
+    for _ in found:
+        time.sleep(0.3)
+    assert found.shortfall is None
+    found, _ = opened(monkeypatch, source="rtsp://host/s", times=[], rate=30.0, count=-1, pause=0.2)
+    with pytest.raises(video.VideoError, match="no frame came for"):
+        list(found)
+
+
 def test_a_video_of_frames_that_are_too_large_is_not_decoded(film):
     with pytest.raises(video.VideoError) as error:
         video.Video(str(film), max_pixels=48 * 64 - 1)

@@ -155,6 +155,26 @@ def test_boxes_stay_with_their_pictures(connect):
     assert [pose.pitch for pose in poses] == [2 * pose.yaw for pose in poses] == list(boxes[:, 0])
 
 
+def test_no_face_is_no_request(connect, server):
+    assert connect().predict_crops([], []) == []
+    assert connect().predict_crops([], np.zeros((0, 4))) == []
+    with pytest.raises(RankPoseError, match=r"boxes: expected \(1, 4\)"):
+        connect().predict_crops([b"1"], [])
+    assert server.core.session.sizes == []
+
+
+@pytest.mark.parametrize("bad", [3, 5, 13])
+@pytest.mark.parametrize("boxes", [None, [(0, 0, 9, 9)] * 16])
+def test_a_file_that_can_not_be_read_takes_no_answer_from_those_before_it(connect, bad, boxes):
+    """The requests before are answered, whatever was read ahead."""
+    images, found = numbers(16), []
+    images[bad] = "no.jpg"
+    with pytest.raises(RankPoseError, match="'no.jpg' can't be read"):
+        for pose in connect(max_pictures=2, concurrency=3).stream(images, boxes):
+            found.append(pose.yaw)
+    assert found == list(range(bad // 2 * 2))
+
+
 def test_arrays_are_sent_whole(connect):
     arrays = np.arange(5, dtype=np.uint8).reshape(5, 1, 1, 1) * np.ones((1, 4, 6, 3), np.uint8)
     poses = connect(max_pictures=2).predict_arrays(arrays)

@@ -73,6 +73,42 @@ const scenarios = {
     return { during, pressed, label, csv: await downloaded(page, "#csv"), drawn: await downloaded(page, "#save") };
   },
 
+  /** Two pictures one after the other, of which the first, slow.png, takes a second to decode. */
+  async overtaken({ page }, { files }) {
+    await waitForStatus(page, "Ready");
+    await page.evaluate(() => {
+      const decode = createImageBitmap;
+      globalThis.createImageBitmap = async (blob, ...others) => {
+        if (blob.name === "slow.png") await new Promise((done) => setTimeout(done, 1000));
+        return decode(blob, ...others);
+      };
+    });
+    for (const file of files) await page.setInputFiles("#file", [upload(file)]);
+    await waitForStatus(page, "face");
+    await page.waitForTimeout(2000);
+    return { ...(await told(page)), csv: await downloaded(page, "#csv") };
+  },
+
+  /** The camera asked for twice while the browser still asks the user; states of all its tracks. */
+  async twice({ page }) {
+    await waitForStatus(page, "Ready");
+    await page.evaluate(() => {
+      globalThis.streams = [];
+      const devices = navigator.mediaDevices;
+      const ask = devices.getUserMedia.bind(devices);
+      devices.getUserMedia = async (wanted) => {
+        await new Promise((done) => setTimeout(done, 300));
+        streams.push(await ask(wanted));
+        return streams.at(-1);
+      };
+      for (let i = 0; i < 2; i++) document.getElementById("camera").click();
+    });
+    await waitForStatus(page, "frames/s");
+    await page.waitForTimeout(500);
+    await page.click("#camera");
+    return page.evaluate(() => streams.flatMap((one) => one.getTracks().map((t) => t.readyState)));
+  },
+
   /** A camera that can't be used. */
   async noCamera({ page }) {
     await page.click("#camera");

@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from rankpose_tf.core import crop
+from rankpose_tf.core import crop, upright
+from rankpose_tf.core.expected_error import ANGLES, ERRORS
 from rankpose_tf.core.pose import angles_from_rotation, geodesic_distance, rotation_from_angles
 from rankpose_tf.inference import blazeface, detection
 from rankpose_tf.prediction import results
 from rankpose_tf.prediction.smoothing import RotationSmoother
-from rankpose_tf.prediction.tracking import Tracker
+from rankpose_tf.prediction.tracking import Tracker, VideoPoses
 
 SIZE = 80
 
@@ -99,6 +100,54 @@ def test_the_filter_gives_the_package_s_poses(node):
             rotation_from_angles(np.radians(found)), rotation_from_angles(np.radians(expected))
         )
         assert np.degrees(turns).max() < 1e-6
+
+
+def test_what_a_model_doubts_counts_as_little_as_in_the_package(node):
+    """Also through `VideoPoses`, as the page uses it."""
+    generator = np.random.default_rng(4)
+    angles, times = sequences()[0]
+    errors = generator.uniform(0, 60, (len(times), 3))
+    errors[0] = 30.0
+    poses, measured = VideoPoses(), list(zip(angles, times, errors, strict=True))
+    expected = [poses.smooth([(0, 0, 9, 9)], [a], t, [e]) for a, t, e in measured]
+    faces = [
+        {"box": [0, 0, 9, 9]} | dict(zip((*ANGLES, *ERRORS), (*a, *e), strict=True))
+        for a, _, e in measured
+    ]
+    frames = [[[face], time] for face, time in zip(faces, times, strict=True)]
+    ours = node("vectors.mjs", {"name": "video", "frames": frames})
+    assert [face["number"] for (face,) in ours] == [number for (number,), _ in expected]
+    found = [[face[name] for name in ANGLES] for (face,) in ours]
+    turns = geodesic_distance(
+        rotation_from_angles(np.radians(found)),
+        rotation_from_angles(np.radians([filtered for _, (filtered,) in expected])),
+    )
+    assert np.degrees(turns).max() < 1e-6
+
+
+def test_boxes_that_the_package_refuses_are_refused(node):
+    good = [[-20, 5, 30, 40], [0, 0, 1, 2], [90.5, 70, 300, 200]]
+    outside = [[100, 5, 140, 30], [5, 80, 30, 130], [-30, 5, 0, 30], [5, -9, 9, 0]]
+    wrong = [
+        *outside,
+        [0.1, 0.2, 0.6, 0.9],
+        [9, 5, 9, 8],
+        [9, 5, 12, 3],
+        [1, 2, None, 4],
+        [1, 2, 3],
+    ]
+    told = node("vectors.mjs", {"name": "boxes", "boxes": good + wrong, "width": 100, "height": 80})
+    assert told[: len(good)] == [None] * len(good)
+    for answer in told[len(good) :]:
+        assert answer.startswith("PoseError: The box") and "100 × 80" in answer
+
+
+def test_expected_errors_turn_with_the_face_as_in_the_package(node):
+    generator = np.random.default_rng(5)
+    errors, turns = generator.uniform(0, 90, (20, 3)), generator.uniform(-180, 180, 20)
+    told = {"errors": errors.tolist(), "turns": turns.tolist()}
+    ours = node("vectors.mjs", {"name": "turned_errors", **told})
+    np.testing.assert_allclose(ours, upright.turned_errors(errors, turns))
 
 
 def test_faces_keep_the_package_s_numbers(node):

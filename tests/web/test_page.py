@@ -186,6 +186,14 @@ def test_a_broken_picture_says_so_and_the_next_one_works(visit):
         assert found["after"]["alert"] == "" and len(found["after"]["rows"]) > 0
 
 
+def test_the_picture_that_was_chosen_last_is_the_one_that_is_shown(visit):
+    grey = as_picture(np.full((200, 300, 3), 128, np.uint8))
+    files = [file(grey, "slow.png", "image/png"), file(EXAMPLE.read_bytes(), "last.jpg")]
+    answer = visit("overtaken", files=files)["answer"]
+    assert answer["status"].startswith("1 face ") and answer["alert"] == ""
+    assert [row["path"] for row in table(answer["csv"])] == ["last.jpg"]
+
+
 def write_camera(path, image, frames=60):
     """A fake camera's film: the picture, which moves a little, 640 x 480, 30 frames a second."""
     height, width = 480, 640
@@ -224,6 +232,11 @@ def test_the_camera_gives_every_face_a_number_and_stops(visit, address, film, sc
     assert times == sorted(times) and times[0] == 0
     drawn = cv2.imdecode(np.frombuffer(base64.b64decode(answer["drawn"]["base64"]), np.uint8), 1)
     assert drawn.shape == (480, 640, 3)
+
+
+def test_a_second_click_while_the_user_is_asked_leaves_no_camera_on(visit, film):
+    flags = ["--use-fake-ui-for-media-stream"]
+    assert visit("twice", camera=str(film), flags=flags)["answer"] == ["ended"]
 
 
 @pytest.mark.parametrize(

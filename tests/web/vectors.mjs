@@ -19,7 +19,7 @@ const functions = {
     const { RotationSmoother } = await load("smoothing.js");
     return sequences.map((sequence) => {
       const smoother = new RotationSmoother();
-      return sequence.map(([angles, time]) => smoother.filter(angles, time));
+      return sequence.map((measurement) => smoother.filter(...measurement));
     });
   },
   async tracking({ frames }) {
@@ -49,6 +49,25 @@ const functions = {
   async turned_back({ angles, turns }) {
     const { turnedBack } = await load("upright.js");
     return angles.map((pose, index) => turnedBack(pose, turns[index]));
+  },
+  async boxes({ boxes, width, height }) {
+    const { requireBox } = await load("boxes.js");
+    return boxes.map((box) => {
+      try {
+        return requireBox(box, width, height) ?? null;
+      } catch (error) {
+        return `${error.name}: ${error.message}`;
+      }
+    });
+  },
+  async turned_errors({ errors, turns }) {
+    const { turnedErrors } = await load("upright.js");
+    return errors.map((error, index) => turnedErrors(error, turns[index]));
+  },
+  async video({ frames }) {
+    const { VideoPoses } = await load("tracking.js");
+    const poses = new VideoPoses();
+    return frames.map(([faces, time]) => poses.smooth(faces, time));
   },
   async upright_angles({ faces }) {
     const { uprightAngle } = await load("upright.js");

@@ -11,6 +11,9 @@ const DEGREE = Math.PI / 180;
 const MINIMUM_CUTOFF = 0.5; // Hz, of a face that does not move
 const BETA = 0.04; // Hz per degree a second
 const DERIVATIVE_CUTOFF = 1.0; // Hz, of the speed
+// Degrees: up to the first a measurement counts in full, over the second none comes first.
+const BELIEVED = 5;
+const DOUBTED = 20;
 
 export class RotationSmoother {
   #time = null;
@@ -18,15 +21,24 @@ export class RotationSmoother {
   #filtered;
   #velocity;
 
-  /** Takes the next measurement and gives the filtered pose. */
-  filter(angles, time) {
+  /**
+   * Takes the next measurement and gives the filtered pose.
+   *
+   * @param error expected of it, the mean of its angles, degrees; null believes it.
+   */
+  filter(angles, time, error = null) {
     if (!angles.every(Number.isFinite)) return angles;
-    const measured = quaternion(angles);
+    if (this.#time === null && error > DOUBTED) return angles;
+    let measured = quaternion(angles);
     if (this.#time === null || time < this.#time) {
       this.#velocity = [0, 0, 0];
       this.#time = time;
       this.#measured = this.#filtered = measured;
       return angles;
+    }
+    if (error > BELIEVED) {
+      const part = turn(this.#filtered, measured).map((axis) => (BELIEVED / error) ** 2 * axis);
+      measured = product(this.#filtered, fromVector(part));
     }
     if (time > this.#time) {
       this.#step(measured, time - this.#time);

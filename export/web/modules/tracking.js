@@ -6,6 +6,7 @@
 
 import { overlap } from "./boxes.js";
 import { RotationSmoother } from "./smoothing.js";
+import { expectedError } from "./words.js";
 
 const SMALLEST_OVERLAP = 0.3;
 const KEEP_FRAMES = 15;
@@ -117,7 +118,7 @@ export class VideoPoses {
       const number = numbers[index];
       if (!this.#smoothers.has(number)) this.#smoothers.set(number, new RotationSmoother());
       const angles = [face.yaw, face.pitch, face.roll];
-      const filtered = this.#smoothers.get(number).filter(angles, time);
+      const filtered = this.#smoothers.get(number).filter(angles, time, expectedError(face));
       if (!smoothing) return { ...face, number };
       const [yaw, pitch, roll] = filtered;
       return { ...face, number, yaw, pitch, roll };

@@ -94,6 +94,12 @@ export function uprightSquare(picture, centre, side, turn, size) {
   return [upright, [start, start, end, end]];
 }
 
+/** Expected errors in the picture of those in its upright part: a turn mixes yaw's and pitch's. */
+export function turnedErrors([yaw, pitch, roll], turn) {
+  const [c, s] = [Math.cos(turn * DEGREE), Math.sin(turn * DEGREE)];
+  return [Math.hypot(c * yaw, s * pitch), Math.hypot(s * yaw, c * pitch), roll];
+}
+
 /** The pose in the picture of a pose in its upright part: R = Rz(turn) R'. */
 export function turnedBack(angles, turn) {
   if (turn === 0) return angles;
