@@ -19,6 +19,8 @@ from rankpose_tf.models import saving, shipped
 # Of int8 against fp32, degrees. On real faces: mean and greatest, where docs/export.md says 0.2 and
 # 1.5. On rendered heads, which are nothing that the model or its calibration knows: the mean.
 REAL, RENDERED = (0.3, 3.0), 1.5
+# Of the expected errors, as a ratio: on pictures that are hardly read they are 40 degrees and more.
+RATIO = 1.4
 PICTURES = 60
 
 
@@ -89,9 +91,10 @@ def test_int8_has_the_weights_and_operators_of_an_export(name, made):
 
 
 def gap(name, crops):
-    """Mean and greatest difference of the two precisions, degrees."""
+    """Of the two precisions: mean and greatest difference of poses, ratio of expected errors."""
     fp32, int8 = (litert.predictor(shipped.file(name, kind))(crops) for kind in ("fp32", "int8"))
-    return np.abs(fp32 - int8).mean(), np.abs(fp32 - int8).max()
+    poses, errors = np.abs(fp32 - int8)[:, :3], np.abs(np.log(fp32[:, 3:] / int8[:, 3:]))
+    return poses.mean(), poses.max(), np.exp(errors.max())
 
 
 def test_int8_is_near_fp32_on_rendered_heads(name, heads):
@@ -109,7 +112,7 @@ def test_int8_is_near_fp32_on_real_faces(name, shared_data):
             box = [*marks.min(axis=1), *marks.max(axis=1)]
             crops.append(estimator.crop(archive.read(picture), box))
     found = gap(name, np.stack(crops))
-    assert all(0 < value < bound for value, bound in zip(found, REAL, strict=True))
+    assert all(0 < value < bound for value, bound in zip(found, (*REAL, RATIO), strict=True))
 
 
 def test_a_run_is_shipped_with_its_checksums(one_block_model, prepared, tmp_path, monkeypatch):

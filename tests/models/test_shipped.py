@@ -20,7 +20,7 @@ RESULTS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "results"
 # The first of the dev set in the order of its shards, a hash of their names, and the shipped
 # models' mean MAE on them, degrees; on all 979 it is that of docs/results/NAME/evaluation.json.
 IMAGES = 200
-MAE = {"compact": 3.451, "wide": 3.170}
+MAE = {"compact": 3.451, "wide": 3.241}
 SIX_MEGABYTES = 6_000_000
 
 
@@ -39,6 +39,8 @@ def test_it_is_small_enough_and_says_what_it_is(name):
     assert max(path.stat().st_size for path in files) <= SIX_MEGABYTES
     about = read_description(shipped.path(name))
     result = json.loads((RESULTS / name / "result.json").read_text())
+    # Runs of before recipes were recorded whole have their fields beside the others.
+    about, result = (found.get("recipe", found) for found in (about, result))
     for key in ("tower", "input_size", "transform", "separate_features", "crop_scale", "seed"):
         assert about[key] == result[key]
 
