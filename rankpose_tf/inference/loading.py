@@ -111,19 +111,12 @@ def _load_shipped(name, threads, precision, runtime):
 
 
 def _load_path(path, threads, precision, runtime):
-    if path.suffix == ".tflite" and path.is_file():
-        own, load_format = "litert", _load_tflite
-    elif servable := newest_version(path):
-        own, path, load_format = "savedmodel", servable, _load_savedmodel
-    elif path.suffix == ".keras" or (path / "best.keras").is_file():
-        own, load_format = "keras", _load_keras
-    else:
+    try:
+        own, path, load_format = _format_of(path)
+    except OSError as error:
         raise RankPoseError(
-            f"model: expected a workdir of rankpose_tf.train, a .keras file, the folder of a "
-            f"SavedModel, a .tflite file or the name of a shipped model "
-            f"({', '.join(shipped.MODELS)}), received {str(path)!r}, "
-            + ("which is none of these" if path.exists() else "where there is nothing")
-        )
+            f"model: {str(path)!r} can't be looked at ({error.strerror}); pass the path of a model"
+        ) from error
     if precision is not None or runtime not in (None, own):
         asked = f"precision {precision!r}" if precision is not None else f"runtime {runtime!r}"
         raise RankPoseError(
@@ -131,6 +124,22 @@ def _load_path(path, threads, precision, runtime):
             "file; export it with python -m rankpose_tf.export, and load the file it writes"
         )
     return load_format(path, threads)
+
+
+def _format_of(path):
+    """Runtime, path and loading function of the model at a path."""
+    if path.suffix == ".tflite" and path.is_file():
+        return "litert", path, _load_tflite
+    if servable := newest_version(path):
+        return "savedmodel", servable, _load_savedmodel
+    if path.suffix == ".keras" or (path / "best.keras").is_file():
+        return "keras", path, _load_keras
+    raise RankPoseError(
+        f"model: expected a workdir of rankpose_tf.train, a .keras file, the folder of a "
+        f"SavedModel, a .tflite file or the name of a shipped model "
+        f"({', '.join(shipped.MODELS)}), received {str(path)!r}, "
+        + ("which is none of these" if path.exists() else "where there is nothing")
+    )
 
 
 def newest_version(path):

@@ -107,11 +107,12 @@ def write_picture(path, image):
         beside.write_bytes(content.tobytes())
 
 
-def file_names(sources):
+def file_names(sources, folder):
     """Names for the drawings of pictures and videos, different for all.
 
     Args:
       sources: sequence of `inputs.Source`.
+      folder: for the drawings. What it has of a camera can't be made again, so its name is taken.
 
     Returns:
       Dict of source -> relative path; .jpg stays .jpg, other pictures are
@@ -127,7 +128,9 @@ def file_names(sources):
         stem = name.name if source.kind == "camera" else name.stem
         number, candidate = 1, name.with_name(stem + suffix)
         # Some file systems take A.png and a.png for one.
-        while str(candidate).lower() in taken:
+        while str(candidate).lower() in taken or (
+            source.kind == "camera" and pathlib.Path(folder, candidate).exists()
+        ):
             number += 1
             candidate = name.with_name(f"{stem}-{number}{suffix}")
         taken.add(str(candidate).lower())

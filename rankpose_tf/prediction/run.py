@@ -161,7 +161,7 @@ class _Run:
 
     def draw_into(self, folder, sources):
         """Draws the sources into a folder, each to a file of its own."""
-        names = drawings.file_names(sources)
+        names = drawings.file_names(sources, folder)
         self._drawings = {source: pathlib.Path(folder, name) for source, name in names.items()}
 
     def pictures(self, sources):

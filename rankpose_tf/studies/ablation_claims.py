@@ -1,6 +1,6 @@
 """What an ablation asks: titles of its cells, the paper's figures, and the claims that are tested.
 
-A cell is named by its flagfile: flags/table3_*.cfg, flags/ablation_*.cfg and flags/study_*.cfg. A
+A cell is named by its flagfile: flags/table3_*.cfg, ablation_*.cfg, study_*.cfg, converged_*.cfg. A
 cell of one's own has its name for a title, and is in no claim.
 """
 
@@ -41,6 +41,8 @@ TITLES = {
     "study_unturned_ranking": "Ranking, weight 9, no turns in the plane",
     "study_turned_regression": "Regression, every view turned",
     "study_turned_ranking": "Ranking, weight 9, every view turned",
+    "converged_regression": "Regression, the shipped recipe",
+    "converged_ranking": "Ranking + regression, the shipped recipe",
 }
 # Yaw, pitch, roll, mean.
 PAPER = {
@@ -136,7 +138,7 @@ def _extra_claims(mse, ranking):
 
 
 def _study_claims():
-    """Those of flags/study_*.cfg."""
+    """Those of flags/study_*.cfg and flags/converged_*.cfg."""
     separate = ["study_separate_linear", "study_separate_cosine", "study_regression"]
     shared = ["study_shared_linear", "study_shared_cosine", "study_shared_arccos"]
     pairs = [
@@ -152,6 +154,7 @@ def _study_claims():
         ("turns of every view help, regression", "study_turned_regression", "study_regression"),
         ("ranking helps without turns", "study_unturned_ranking", "study_unturned_regression"),
         ("ranking helps, all turned", "study_turned_ranking", "study_turned_regression"),
+        ("ranking helps, the shipped recipe", "converged_ranking", "converged_regression"),
     ]
     listed = [against(text, [cell], [other]) for text, cell, other in pairs]
     for name, (linear, cosine, arccos) in (("separate", separate), ("one vector", shared)):

@@ -240,9 +240,10 @@ def _check_together(recipe):
             "freeze_normalization: random weights have no statistics to keep; pass --init too, or "
             "leave it out"
         )
-    if recipe.scale_probability and recipe.crop_scale_min > recipe.crop_scale_max:
+    least = "crop_scale_min" if recipe.crop_scale_min else "crop_scale"
+    if recipe.scale_probability and getattr(recipe, least) > recipe.crop_scale_max:
         raise RankPoseError(
-            f"crop_scale_max: expected at least crop_scale_min, {recipe.crop_scale_min}, received "
+            f"crop_scale_max: expected at least {least}, {getattr(recipe, least)}, received "
             f"{recipe.crop_scale_max}; between them no scale can be drawn"
         )
     most = recipe.epochs if recipe.beta > 0 else 0

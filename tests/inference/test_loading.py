@@ -241,6 +241,7 @@ def test_what_is_no_model_is_refused(tmp_path, exported):
     for path, words in (
         (tmp_path / "absent", ".*absent', where there is nothing"),
         (tmp_path / "absent.tflite", ".*where there is nothing"),
+        (tmp_path / ("a" * 5000), ".*can't be looked at .File name too long"),
         (onnx, "expected a workdir .*, a .tflite file or .* received .*onnx', which is none of"),
         (tmp_path, ".*none of these"),
         (exported, ".*none of these"),

@@ -76,8 +76,11 @@ def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
     assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
     assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6
     # What a camera saw can't be made again.
-    run(["0"], out=tmp_path / "poses.csv", resume=True)
+    again = {"draw": "axes", "draw_dir": tmp_path / "drawn"}
+    run(["0"], out=tmp_path / "poses.csv", resume=True, **again)
     assert [row.frame for row in rows(tmp_path / "poses.csv")] == 2 * list(range(6))
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert names == ["camera-0-2.mp4", "camera-0.mp4"]
 
 
 def test_a_video_that_ends_too_early_keeps_its_rows_and_has_one_with_the_reason(tmp_path):

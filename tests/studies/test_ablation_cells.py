@@ -51,7 +51,8 @@ def study_cells():
 
 def test_the_cells_are_those_of_the_table_and_the_recipe_is_none():
     assert set(cells()) == set(CELLS)
-    named = set(CELLS) | set(study_cells())
+    converged = ablation_cells.cell_files([str(FLAGS / "converged_*.cfg")], FLAGS / "compact.cfg")
+    named = set(CELLS) | set(study_cells()) | set(converged)
     assert named == set(ablation_claims.TITLES)
     compared = {cell for claim in ablation_claims.claims() for cell in claim.weights}
     assert compared == named

@@ -28,6 +28,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
         ({"compact_width": 0.5}, "compact_width.*pass --tower=compact"),
         ({"tower": "compact", "tower_weights": "imagenet"}, "tower_weights: the compact tower"),
         ({"crop_scale_min": 1.7}, "crop_scale_max: expected at least crop_scale_min, 1.7, .* 1.6"),
+        ({"crop_scale": 2.0}, "crop_scale_max: expected at least crop_scale, 2.0, received 1.6"),
         ({"pairs": "any", "first_view_probability": 0.5}, "first_view_probability: expected 0"),
     ],
 )
