@@ -156,6 +156,7 @@ def read_result(path):
     trained = damage.json_object("workdir", path, advice)
     with damage.told("workdir", path, advice):
         chosen = [trained["best"].get(name) for name in ("val_mae", "val_ordered")]
+        chosen.append(trained.get("held_out", {}).get("ordered"))
         numbers = [number for number in chosen if number is not None]
         numbers += [trained[name] for name in ("best_epoch", "seconds", "steps")]
         _require_kinds(numbers, (trained["training_set"],))

@@ -88,9 +88,12 @@ def _figures(run, eval_data):
     path = ablation_runs.evaluation_folder(run, eval_data) / "evaluation.json"
     tested = ablation_runs.read_evaluation(path)
     trained = ablation_runs.read_result(run.workdir / "result.json")
+    best = trained["best"]
     figures = {angle: tested["mae"][angle] for angle in COLUMNS}
-    figures["held_out_mean"] = trained["best"].get("val_mae")
-    figures["held_out_ordered"] = trained["best"].get("val_ordered")
+    figures["held_out_mean"] = best.get("val_mae")
+    # An epoch on photos is chosen by photos, which have no order: val_ordered is 0 then.
+    ordered = trained.get("held_out", {}).get("ordered")
+    figures["held_out_ordered"] = best.get("val_ordered") if ordered is None else ordered
     figures |= {"best_epoch": trained["best_epoch"], "training_seconds": trained["seconds"]}
     shared = {
         "protocol": tested["protocol"],

@@ -71,8 +71,7 @@ def summarise(true, predicted):
       predicted: (N, 2, 3) degrees.
     """
     difference = true[:, 1] - true[:, 0]
-    right = np.sign(difference) == np.sign(predicted[:, 1] - predicted[:, 0])
-    differs = difference != 0
+    right, differs = held_out.order_of(true[:, 0], true[:, 1], predicted[:, 0], predicted[:, 1])
     if not differs.any():
         raise RankPoseError("data: no two views of a held-out identity differ in their labels")
     wrong = differs & ~right

@@ -5,6 +5,7 @@ than a camera sees. So a run also reports each bin of yaw, and the pictures as t
 300W-LP and sets made like it name those STEM_0, and the views rendered from them STEM_1 and so on.
 """
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -30,8 +31,10 @@ def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_
       batch_size: pictures at once.
 
     Returns:
-      JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`, and first_views, the
-      same of the pictures as they were taken (None where no name tells).
+      JSON-able dict, degrees: images, mae, by_yaw as in `metrics.summarise`; first_views, the same
+      of the pictures as they were taken (None where no name tells); ordered, the share of (pair,
+      angle) in the order of the labels, each view beside the next of its identity (None where no
+      labels differ).
     """
     network, description = saving.load_model(path)
     table = prepared_folder.read_identity_table(data)
@@ -49,7 +52,34 @@ def errors(path, data, threshold, *, filter_angles=True, minimum_views=2, batch_
     return {
         **{key: figures[key] for key in shown},
         "first_views": taken and {key: taken[key] for key in shown},
+        "ordered": _share_in_order(predictions["identities"], true, predicted),
     }
+
+
+def _share_in_order(identities, true, predicted):
+    """`ordered` of `errors`, whatever pairs the chosen epoch was validated on: photos have none."""
+    beside = []
+    for _, group in itertools.groupby(range(len(identities)), identities.__getitem__):
+        first, *others = group
+        beside += [*others, first]
+    right, differs = order_of(true, true[beside], predicted, predicted[beside])
+    return float(right[differs].mean()) if differs.any() else None
+
+
+def order_of(true, other_true, predicted, other_predicted):
+    """Which pairs are in the order of their labels, as `losses.OrderAccuracy` counts them.
+
+    Args:
+      true: (N, 3) labels of one view of each pair.
+      other_true: (N, 3), of the other.
+      predicted: (N, 3) poses of the one.
+      other_predicted: (N, 3), of the other.
+
+    Returns:
+      (N, 3) bool, in order; (N, 3) bool, whether there is one: labels that are equal have none.
+    """
+    order = np.sign(other_true - true)
+    return order == np.sign(other_predicted - predicted), order != 0
 
 
 def recipe_of(model, description, advice="pass the workdir of its run, with its flags.cfg"):

@@ -39,6 +39,16 @@ def test_figures_are_those_of_the_held_out_views_alone(small_model, prepared):
     assert sum(part["images"] for part in found["first_views"]["by_yaw"]) == 5
 
 
+def test_the_share_in_order_is_that_of_the_pairs_of_a_validation():
+    # Two people; the first has three views, each beside the next and the last beside the first.
+    true = np.array([[0, 0, 1], [10, 0, 2], [20, 0, 3], [5, 5, 5], [6, 5, 4]], float)
+    predicted = np.array([[1, 0, 1], [9, 1, 2], [8, 2, 3], [0, 0, 0], [1, 1, 1]], float)
+    found = held_out._share_in_order(["a", "a", "a", "b", "b"], true, predicted)
+    # Yaw of a: right, wrong, right; roll of a: three right; yaw of b: two right; roll: two wrong.
+    assert found == 7 / 10
+    assert held_out._share_in_order(["a", "b"], true[:2], predicted[:2]) is None
+
+
 def test_without_names_that_tell_there_are_no_first_views(small_model, tmp_path):
     heads = [
         records.Identity(

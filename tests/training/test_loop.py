@@ -93,6 +93,7 @@ def test_the_result_says_where_the_best_model_errs_on_held_out_identities(finish
     np.testing.assert_allclose(mean, held_out["mae"]["mean"], rtol=1e-6)
     # Rendered heads have one view whose name ends in _0, as the sources of 300W-LP have.
     assert held_out["first_views"]["images"] == 4
+    np.testing.assert_allclose(held_out["ordered"], best["val_ordered"], atol=1e-6)
 
 
 def test_the_schedule_is_one_cosine_from_the_first_rate_to_zero(finished):

@@ -133,6 +133,8 @@ def test_the_best_epoch_is_one_on_photos_and_chosen_by_held_out_photos(on_photos
     assert result["best_epoch"] == best["epoch"] == saving.read_description(workdir)["epoch"]
     first_views = result["held_out"]["first_views"]
     np.testing.assert_allclose(first_views["mae"]["mean"], best["val_mae"], rtol=1e-3)
+    # Photos have no order; the model's pairs have.
+    assert best["val_ordered"] == 0 < result["held_out"]["ordered"] <= 1
     done = run_door("train", f"--flagfile={workdir / 'flags.cfg'}", f"--workdir={workdir}")
     assert done.stdout.startswith("MAE on held-out photos, degrees: yaw"), done.stderr
 
