@@ -55,7 +55,8 @@ def plot(rows):
         colour, marker = ("tab:blue", "o") if row["ours"] else ("0.45", "s")
         axes.plot(row["time"], row["mae"], marker, color=colour, markersize=8)
         name = f"{row['model']}\n{row['mae']:.2f} of {row['pictures']:,.0f} pictures"
-        place = {"xytext": (8, 4), "textcoords": "offset points"}
+        # Ours above and the others' below: two that are close keep apart.
+        place = {"xytext": (8, 4 if row["ours"] else -26), "textcoords": "offset points"}
         axes.annotate(name, (row["time"], row["mae"]), fontsize=9, color=colour, **place)
     times, errors = ([row[name] for row in rows] for name in ("time", "mae"))
     axes.set(
