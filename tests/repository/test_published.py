@@ -39,21 +39,43 @@ def test_the_page_shows_every_row_of_the_table():
     assert [row for row in rows if row not in page] == []
 
 
-def of_the_study():
+def of_the_study(part="runs"):
     """Cell -> seed -> MAE on the dev half, held-out MAE, share of held-out pairs in order."""
     cells = {}
-    for run in json.loads((ROOT / "docs/results/study.json").read_text(encoding="utf-8"))["runs"]:
+    for run in json.loads((ROOT / "docs/results/study.json").read_text(encoding="utf-8"))[part]:
         figures = run["dev_mae"]["mean"], run["held_out_mae"]["mean"], 100 * run["held_out_ordered"]
         cells.setdefault(run["cell"], {})[run["seed"]] = figures
     return cells
 
 
-def test_the_page_shows_the_study_as_its_runs_have_it():
+@pytest.mark.parametrize("part", ["runs", "begun_anew"])
+def test_the_page_shows_the_study_as_its_runs_have_it(part):
     page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
-    for cell, runs in of_the_study().items():
-        columns = np.array(list(runs.values())).T
-        shown = " | ".join(f"{one.mean():.2f} ± {one.std(ddof=1):.2f}" for one in columns)
+    for cell, runs in of_the_study(part).items():
+        shown = " | ".join(map(spread, np.array(list(runs.values())).T))
         assert f"| {len(runs)} | {shown} |" in page, cell
+
+
+def spread(values):
+    mean = f"{values.mean():.2f}"
+    return mean if len(values) == 1 else f"{mean} ± {values.std(ddof=1):.2f}"
+
+
+def test_claims_of_the_study_are_the_paired_differences_of_its_runs():
+    page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
+    cells = of_the_study("begun_anew")
+    compared = 0
+    for claim in ablation_claims.about(cells):
+        if len(claim.weights) != 2 or not claim.weights.keys() <= cells.keys():
+            continue
+        ((cell, _), (other, _)) = sorted(claim.weights.items(), key=lambda item: -item[1])
+        seeds = cells[cell].keys() & cells[other].keys()
+        if len(seeds) > 1:
+            differences = [np.subtract(cells[cell][seed], cells[other][seed]) for seed in seeds]
+            shown = " | ".join(map(interval, np.array(differences).T))
+            assert f"| {shown} |" in page, claim.text
+            compared += 1
+    assert compared == 7
 
 
 def test_what_ranking_changes_is_the_paired_difference_of_the_runs():
