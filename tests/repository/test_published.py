@@ -39,7 +39,7 @@ def test_the_page_shows_every_row_of_the_table():
     assert [row for row in rows if row not in page] == []
 
 
-def of_the_study(part="runs"):
+def of_the_study(part):
     """Cell -> seed -> MAE on the dev half, held-out MAE, share of held-out pairs in order."""
     cells = {}
     for run in json.loads((ROOT / "docs/results/study.json").read_text(encoding="utf-8"))[part]:
@@ -48,7 +48,7 @@ def of_the_study(part="runs"):
     return cells
 
 
-@pytest.mark.parametrize("part", ["runs", "begun_anew"])
+@pytest.mark.parametrize("part", ["earlier_input", "todays_input"])
 def test_the_page_shows_the_study_as_its_runs_have_it(part):
     page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
     for cell, runs in of_the_study(part).items():
@@ -63,7 +63,7 @@ def spread(values):
 
 def test_claims_of_the_study_are_the_paired_differences_of_its_runs():
     page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
-    cells = of_the_study("begun_anew")
+    cells = of_the_study("todays_input")
     compared = 0
     for claim in ablation_claims.about(cells):
         if len(claim.weights) != 2 or not claim.weights.keys() <= cells.keys():
@@ -76,12 +76,27 @@ def test_claims_of_the_study_are_the_paired_differences_of_its_runs():
             assert f"| {shown} |" in page, claim.text
             compared += 1
     assert compared == 7
+    costs = [cells[name] for name in ("study_regression", "study_printed_mse")]
+    degrees = np.array([costs[0][seed][0] - costs[1][seed][0] for seed in costs[0]])
+    assert interval(degrees) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_the_whole_recipe_as_its_runs_have_it():
+    page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    runs = json.loads((ROOT / "docs/results/study.json").read_text())["converged"]["runs"]
+    assert [run["seed"] for run in runs] == [0, 0]
+    for run in runs:
+        mae = (run[part]["mean"] for part in ("dev_mae", "held_out_photos_mae", "held_out_mae"))
+        figures = [*mae, 100 * run["held_out_ordered"]]
+        assert f"| {' | '.join(f'{figure:.2f}' for figure in figures)} |" in page, run["cell"]
+        assert f"{figures[0]:.2f} " in readme
 
 
 def test_what_ranking_changes_is_the_paired_difference_of_the_runs():
     page = (ROOT / "docs/ablation.md").read_text(encoding="utf-8")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
-    cells = of_the_study()
+    cells = of_the_study("earlier_input")
     alone = cells["study_regression"]
     for cell in ("study_ranking", "study_ranking_9", "study_ranking_49"):
         differences = np.array([np.subtract(cells[cell][seed], alone[seed]) for seed in alone])
