@@ -67,7 +67,7 @@ def main(argv):
     if _PREVIEW.value and all(source.kind == inputs.PICTURE for source in sources):
         raise RankPoseError("preview: shows videos and cameras; for pictures pass --draw")
     # A model takes a while to load; a wrong flag is told before.
-    prediction.check(**how)
+    prediction.check(**how, sources=sources)
     summary = _run(sources, look, how)
     if not printed or len(sources) > 1:
         print(summary)

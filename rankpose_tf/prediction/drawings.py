@@ -1,5 +1,8 @@
 """Pictures with the poses drawn on them, and how they are called."""
 
+import contextlib
+import filecmp
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -87,8 +90,13 @@ def _put_pose(image, face, draw):
         image[:] = drawing.greyed(before, image)
 
 
-def write_picture(path, image):
+def write_picture(path, image, into=files.replaced):
     """Writes (H, W, 3) uint8 RGB to a .png or .jpg file, whole or not at all.
+
+    Args:
+      path: of the file.
+      image: as above.
+      into: `files.replaced`, or `beside_others`.
 
     Raises:
       RankPoseError: if the format can't hold the picture.
@@ -103,16 +111,70 @@ def write_picture(path, image):
         raise RankPoseError(
             f"draw: {str(path)!r} can't hold a picture of {width} x {height} pixels; leave it out"
         )
-    with files.replaced(path) as beside:
+    with into(path) as beside:
         beside.write_bytes(content.tobytes())
 
 
-def file_names(sources, folder):
+class _Again(Exception):
+    """A drawing that is there already, byte for byte."""
+
+
+@contextlib.contextmanager
+def beside_others(path):
+    """As `files.replaced`, but no file is replaced: where `path` is taken it gets -2, -3, ...
+
+    A run that goes on makes its last drawing again: if it is the same, it is kept once.
+    """
+    free, others = pathlib.Path(path), []
+    while os.path.lexists(free):
+        others.append(free)
+        free = _numbered(pathlib.Path(path), len(others) + 1)
+    with contextlib.suppress(_Again), files.replaced(free) as beside:
+        yield beside
+        if any(os.path.isfile(one) and filecmp.cmp(beside, one, shallow=False) for one in others):
+            raise _Again
+
+
+def _numbered(path, number):
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def check_folder(sources, folder):
+    """Refuses a folder where a drawing has the place of what it would be a drawing of.
+
+    Args:
+      sources: sequence of `inputs.Source`.
+      folder: for the drawings.
+
+    Raises:
+      RankPoseError: names the first such file.
+    """
+    places = [pathlib.Path(folder, name) for name in file_names(sources).values()]
+    # Links, and file systems that take A.png and a.png for one, give a file several paths.
+    there = {_identity(place): place for place in places} if os.path.isdir(folder) else {}
+    there.pop(None, None)
+    for source in sources if there else ():
+        place = there.get(_identity(source.path))
+        if place is not None and source.kind != "camera":
+            raise RankPoseError(
+                f"draw_dir: expected a folder for drawings alone, received {str(folder)!r}, where "
+                f"{str(place)!r} is to be looked at itself; pass a new folder"
+            )
+
+
+def _identity(path):
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def file_names(sources):
     """Names for the drawings of pictures and videos, different for all.
 
     Args:
       sources: sequence of `inputs.Source`.
-      folder: for the drawings. What it has of a camera can't be made again, so its name is taken.
 
     Returns:
       Dict of source -> relative path; .jpg stays .jpg, other pictures are
@@ -126,13 +188,12 @@ def file_names(sources, folder):
         else:
             suffix = ".jpg" if name.suffix.lower() in _JPEG_SUFFIXES else ".png"
         stem = name.name if source.kind == "camera" else name.stem
-        number, candidate = 1, name.with_name(stem + suffix)
+        number, first = 1, name.with_name(stem + suffix)
+        candidate = first
         # Some file systems take A.png and a.png for one.
-        while str(candidate).lower() in taken or (
-            source.kind == "camera" and pathlib.Path(folder, candidate).exists()
-        ):
+        while str(candidate).lower() in taken:
             number += 1
-            candidate = name.with_name(f"{stem}-{number}{suffix}")
+            candidate = _numbered(first, number)
         taken.add(str(candidate).lower())
         names[source] = candidate
     return names

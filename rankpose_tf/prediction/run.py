@@ -68,7 +68,8 @@ def run(
         `detection.for_pictures` and `detection.for_video`.
       draw: "cube", "axes" or "none".
       draw_dir: new folder for pictures and videos with the poses drawn on them. A video keeps
-        its size and times (without PyAV its mean frame rate), not its sound.
+        its size and times (without PyAV its mean frame rate), not its sound. With `resume` it may
+        hold files; none of them is replaced.
       contact_sheet: new .png or .jpg file with the first faces, cut out.
       smoothing: smooth the poses of videos and cameras (smoothing.py); pictures never are.
       resume: go on in an `out` that exists. What it holds is left out, but for the last picture
@@ -87,7 +88,7 @@ def run(
       RankPoseError: if an argument does not do, before anything is read.
       KeyboardInterrupt: by Ctrl-C; `out` is whole. A camera ends by it, without the error.
     """
-    check(out, draw, draw_dir, contact_sheet, resume, preview, each)
+    check(out, draw, draw_dir, contact_sheet, resume, preview, each, sources)
     look = pipeline.Look(estimator, crops, detector, keep_images=bool(draw_dir or preview))
     # A detector that is not installed is told before any file is begun.
     for is_picture in {source.kind == PICTURE for source in sources}:
@@ -117,7 +118,7 @@ def run(
     return work.summary
 
 
-def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None):
+def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None, sources=()):
     """Refuses, before a model is loaded, what `run` would; arguments as there.
 
     Raises:
@@ -139,13 +140,15 @@ def check(out, draw, draw_dir, contact_sheet, resume, preview, each=None):
         raise RankPoseError("contact_sheet: is made from the poses kept; pass --out=FILE as well")
     if out:
         results.check(out, resume)
+    # Without results nothing is gone on with, and what is there is somebody's own.
+    goes_on = resume and os.path.exists(out)
     if contact_sheet:
-        files.new_file("contact_sheet", contact_sheet, sheet.SUFFIXES, resume)
+        files.new_file("contact_sheet", contact_sheet, sheet.SUFFIXES, goes_on)
     if preview:
         video.check_window()
     if draw_dir:
-        advice = "pass a new folder, or --resume to go on"
-        files.new_folder("draw_dir", draw_dir, resume, advice=advice)
+        files.new_folder("draw_dir", draw_dir, goes_on)
+        drawings.check_folder(sources, draw_dir)
 
 
 class _Run:
@@ -161,7 +164,7 @@ class _Run:
 
     def draw_into(self, folder, sources):
         """Draws the sources into a folder, each to a file of its own."""
-        names = drawings.file_names(sources, folder)
+        names = drawings.file_names(sources)
         self._drawings = {source: pathlib.Path(folder, name) for source, name in names.items()}
 
     def pictures(self, sources):
@@ -188,7 +191,8 @@ class _Run:
         try:
             # One face needs no number to be told apart.
             numbers = range(len(angles)) if len(angles) > 1 else [None] * len(angles)
-            drawings.write_picture(path, self._drawn(item, angles, numbers))
+            drawn = self._drawn(item, angles, numbers)
+            drawings.write_picture(path, drawn, into=drawings.beside_others)
         except RankPoseError as error:
             logging.warning("%s", error)
 

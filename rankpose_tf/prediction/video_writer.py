@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from absl import logging
 
-from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import inputs
+from rankpose_tf.prediction import drawings, inputs
 
 # Ticks a second, as usual for video: 24, 25, 30 and 30000 / 1001 frames a second are exact.
 _TICKS = 90_000
@@ -43,7 +42,7 @@ def writer(path, rate):
     """Yields a function that takes the frames of a new video; it is there once all are written.
 
     Args:
-      path: ends in .mp4.
+      path: ends in .mp4; where a file is there, as of `drawings.beside_others`.
       rate: frames a second.
 
     Yields:
@@ -55,7 +54,7 @@ def writer(path, rate):
     Raises:
       RankPoseError: if it can't be written, as on a full disk; nothing is there then.
     """
-    with contextlib.suppress(_NoFrame), files.replaced(path) as beside:
+    with contextlib.suppress(_NoFrame), drawings.beside_others(path) as beside:
         film = _Film(path, beside, rate)
         try:
             yield film.write

@@ -69,20 +69,23 @@ def test_a_face_far_outside_or_larger_than_the_picture_is_no_trouble(draw):
             assert drawings.annotate(np.zeros(shape, np.uint8), faces, draw).shape == shape
 
 
-def test_drawings_lie_below_their_folder_as_the_pictures_do_and_none_replaces_another(tmp_path):
+def test_drawings_lie_below_their_folder_as_the_pictures_do_and_each_has_its_own_name():
     names = ["a.png", "sub/a.png", "b.JPG", "b.jpg", "B.jpeg", "c.bmp", "c.png", "c-2.png"]
     sources = [Source(PICTURE, f"x/{name}", name) for name in names]
     sources += [Source(VIDEO, "x/f.avi", "f.avi"), Source(VIDEO, "x/f.mov", "f.mov")]
     sources += [Source(CAMERA, "0", "camera-0")]
     expected = ["a.png", "sub/a.png", "b.jpg", "b-2.jpg", "B-3.jpg", "c.png", "c-2.png"]
     expected += ["c-2-2.png", "f.mp4", "f-2.mp4", "camera-0.mp4"]
-    found = drawings.file_names(sources, tmp_path)
+    found = drawings.file_names(sources)
     assert [found[source].as_posix() for source in sources] == expected
-    # A picture is drawn again, what a camera saw can't be.
-    for name in ("a.png", "camera-0.mp4", "camera-0-2.mp4"):
-        (tmp_path / name).touch()
-    found = drawings.file_names(sources, tmp_path)
-    assert [found[source].as_posix() for source in sources] == [*expected[:-1], "camera-0-3.mp4"]
+
+
+def test_no_file_is_replaced_and_the_same_drawing_is_kept_once(tmp_path):
+    for content in ("first", "second", "first", "second", "third"):
+        with drawings.beside_others(tmp_path / "a.png") as beside:
+            beside.write_text(content)
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"a.png": "first", "a-2.png": "second", "a-3.png": "third"}
 
 
 def test_a_picture_is_written_as_it_is(tmp_path):

@@ -250,6 +250,10 @@ def test_no_thread_is_left_by_an_interrupt(tmp_path):
         ({"out": "old.csv"}, "out: 'old.csv' exists already"),
         ({"out": "poses.csv", "contact_sheet": "old.png"}, "contact_sheet: .* exists already"),
         ({"out": "poses.csv", "draw": "axes", "draw_dir": "full"}, "draw_dir: .* is not empty"),
+        (
+            {"out": "poses.csv", "contact_sheet": "old.png", "resume": True},
+            "contact_sheet: .* exists already",
+        ),
         ({"out": "poses.csv", "draw": "axes", "draw_dir": "old.csv"}, "draw_dir: .* is a file"),
         ({"draw_dir": "drawn", "draw": "axes", "contact_sheet": "s.png"}, "contact_sheet: is made"),
     ],
@@ -265,6 +269,43 @@ def test_what_cannot_be_done_is_refused_before_anything_is_read(
     with pytest.raises(RankPoseError, match=f"^{said}"):
         prediction.run([inputs.Source("picture", "absent.png", "absent.png")], None, **options)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("has_results", [False, True])
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_folder_of_drawings_that_holds_what_is_drawn_is_refused(
+    folder, tmp_path, has_results, linked
+):
+    out, draw_dir = tmp_path / "poses.csv", folder
+    if has_results:
+        run(folder, out=out)
+    if linked:
+        draw_dir = tmp_path / "other"
+        draw_dir.mkdir()
+        for path in folder.iterdir():
+            os.link(path, draw_dir / path.name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    said = "^draw_dir: .*pass a new folder$"
+    with pytest.raises(RankPoseError, match=said) as error:
+        run(folder, out=out, resume=True, draw="cube", draw_dir=draw_dir)
+    assert "--resume" not in str(error.value)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def test_drawings_of_another_folder_and_own_photos_stay_where_a_run_goes_on(tmp_path):
+    drawn, out = tmp_path / "drawn", tmp_path / "poses.csv"
+    for name, colour in (("a/f.png", (120, 100)), ("b/f.png", (90, 100))):
+        save(tmp_path / name, scene([(5, 10, colour)]))
+    run(tmp_path / "a", out=out, draw="cube", draw_dir=drawn)
+    own = save(drawn / "g.png", scene([]))
+    before = {path: path.read_bytes() for path in drawn.iterdir()}
+    save(tmp_path / "b/g.png", scene([(5, 10, (90, 100))]))
+    # The second time the last picture is drawn again: the same drawing, kept once.
+    for _ in range(2):
+        run(tmp_path / "b", out=out, draw="cube", draw_dir=drawn, resume=True)
+        names = {path.name for path in drawn.iterdir()}
+        assert names == {"f.png", "f-2.png", own.name, "g-2.png"}
+        assert {path: path.read_bytes() for path in before} == before
 
 
 def test_progress_tells_rate_and_time_left(folder, tmp_path, capsys):

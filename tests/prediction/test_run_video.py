@@ -10,6 +10,7 @@ from tests.prediction.test_run import rows, run, scene, threads_left_by_an_inter
 
 def film(path, count=12):
     """A face that moves to the right by a pixel a frame, and is hidden in frame 5."""
+    path.parent.mkdir(exist_ok=True)
     with video_writer.writer(path, 25.0) as write:
         for index in range(count):
             write(scene([] if index == 5 else [(5 + index, 10, (100, 100))]))
@@ -52,6 +53,17 @@ def test_a_drawn_video_keeps_its_rate_size_and_frames(tmp_path):
     assert changed[5] < 60
 
 
+def test_a_video_that_is_drawn_again_is_kept_once_and_another_beside_it(tmp_path):
+    drawn = {"out": tmp_path / "poses.csv", "draw": "cube", "draw_dir": tmp_path / "drawn"}
+    run(film(tmp_path / "a" / "film.mp4"), **drawn)
+    first = (tmp_path / "drawn" / "film.mp4").read_bytes()
+    run(tmp_path / "a" / "film.mp4", **drawn, resume=True)
+    assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["film.mp4"]
+    run(film(tmp_path / "b" / "film.mp4", count=7), **drawn, resume=True)
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"film.mp4", "film-2.mp4"}
+    assert (tmp_path / "drawn" / "film.mp4").read_bytes() == first
+
+
 def test_no_thread_is_left_by_an_interrupt_of_a_film(tmp_path):
     path = film(tmp_path / "film.mp4")
     assert not threads_left_by_an_interrupt(path, tmp_path / "poses.csv")
@@ -60,13 +72,14 @@ def test_no_thread_is_left_by_an_interrupt_of_a_film(tmp_path):
 def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
     class Camera:
         rate, frames, shortfall = 20.0, None, None
+        colour = 100
 
         def __init__(self, source, max_pixels):
             assert source == 0
 
         def __iter__(self):
             for index in range(6):
-                yield video.Frame(index, index / 20, scene([(5, 10, (100, 100))]))
+                yield video.Frame(index, index / 20, scene([(5, 10, (100, self.colour))]))
             raise KeyboardInterrupt
 
     original = video.Video
@@ -76,6 +89,7 @@ def test_a_camera_ends_by_ctrl_c_and_its_video_is_whole(tmp_path, monkeypatch):
     assert [row.frame for row in rows(tmp_path / "poses.csv")] == list(range(6))
     assert original(str(tmp_path / "drawn" / "camera-0.mp4")).frames == 6
     # What a camera saw can't be made again.
+    Camera.colour = 140
     again = {"draw": "axes", "draw_dir": tmp_path / "drawn"}
     run(["0"], out=tmp_path / "poses.csv", resume=True, **again)
     assert [row.frame for row in rows(tmp_path / "poses.csv")] == 2 * list(range(6))
