@@ -12,7 +12,7 @@ import numpy as np
 from rankpose_tf.core import draw as drawing
 from rankpose_tf.core import files
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import labels
+from rankpose_tf.prediction import labels, streams
 
 DRAWINGS = ("cube", "axes", "none")
 USUAL = "cube"
@@ -140,15 +140,21 @@ def _numbered(path, number):
 
 
 def check_folder(sources, folder):
-    """Refuses a folder where a drawing has the place of what it would be a drawing of.
+    """Refuses a folder where a drawing has the place of its own picture, or can't be written.
 
     Args:
       sources: sequence of `inputs.Source`.
       folder: for the drawings.
 
     Raises:
-      RankPoseError: names the first such file.
+      RankPoseError: names the first such file, or the folder.
     """
+    # Files are written under their whole path, wherever the command runs.
+    if not streams.is_utf8(os.path.abspath(folder)) and any(s.kind != "picture" for s in sources):
+        raise RankPoseError(
+            f"draw_dir: expected a folder whose name is UTF-8, since videos are drawn, received "
+            f"{os.path.abspath(folder)!r}; pass another folder"
+        )
     places = [pathlib.Path(folder, name) for name in file_names(sources).values()]
     # Links, and file systems that take A.png and a.png for one, give a file several paths.
     there = {_identity(place): place for place in places} if os.path.isdir(folder) else {}

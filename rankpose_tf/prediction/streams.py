@@ -27,6 +27,15 @@ def camera_index(source):
     return int(device[1]) if device else None
 
 
+def is_utf8(path):
+    """Whether OpenCV can be given a path: at other bytes in it, it ends the process."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def shown(source):
     """The source for people to read, without the name and password in its address."""
     if not _ADDRESS.match(str(source)):

@@ -157,6 +157,8 @@ class Video:
 
 def _opened(source):
     """cv2.VideoCapture of a source, open."""
+    if not streams.is_utf8(source):
+        raise VideoError(source, "has a name that is no UTF-8; rename it")
     index = streams.camera_index(source)
     start = time.monotonic()
     if index is not None:

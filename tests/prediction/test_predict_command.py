@@ -117,6 +117,24 @@ def test_a_picture_that_is_named_prints_a_line_and_several_a_table(tmp_path, sma
     assert one.endswith("a.png") and other.endswith("b.png")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes are Linux's")
+def test_a_video_whose_name_is_no_utf8_is_a_row_and_the_others_are_read(tmp_path, small_model):
+    """In a process of its own, which OpenCV would end."""
+    folder, odd = tmp_path / "faces", os.fsdecode(b"bad\xff.mp4")
+    folder.mkdir()
+    for name in ("a.png", "c.png"):
+        save(folder / name, np.zeros((40, 40, 3), np.uint8))
+    (folder / odd).write_bytes(b"no video")
+    line = [sys.executable, "-m", "rankpose_tf.predict", folder, f"--model={small_model}"]
+    line += ["--crops", "--draw"]
+    out, drawn = f"--out={tmp_path}/poses.csv", f"--draw_dir={tmp_path}/drawn"
+    done = subprocess.run([*line, out, drawn], cwd=ROOT, capture_output=True)
+    assert done.returncode == 1, done.stderr
+    reasons = {pathlib.Path(row.path).name: row.reason for row in rows(tmp_path / "poses.csv")}
+    assert reasons == {"a.png": None, odd: "has a name that is no UTF-8; rename it", "c.png": None}
+    assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"a.png", "c.png"}
+
+
 def test_draw_alone_draws_into_a_new_folder_that_it_names(tmp_path, small_model, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(tmp_path / "a.png", np.zeros((40, 40, 3), np.uint8))

@@ -1,8 +1,11 @@
 """Runs over videos and cameras: rows, smoothing, drawn films, ends."""
 
+import os
+
 import numpy as np
 import pytest
 
+from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.prediction import video, video_writer
 from rankpose_tf.prediction.smoothing import RotationSmoother
 from tests.prediction.test_run import rows, run, scene, threads_left_by_an_interrupt
@@ -62,6 +65,13 @@ def test_a_video_that_is_drawn_again_is_kept_once_and_another_beside_it(tmp_path
     run(film(tmp_path / "b" / "film.mp4", count=7), **drawn, resume=True)
     assert {path.name for path in (tmp_path / "drawn").iterdir()} == {"film.mp4", "film-2.mp4"}
     assert (tmp_path / "drawn" / "film.mp4").read_bytes() == first
+
+
+def test_a_folder_for_drawn_videos_has_a_name_of_utf8(tmp_path):
+    path, drawn = film(tmp_path / "film.mp4"), os.path.join(tmp_path, os.fsdecode(b"bad\xff"))
+    with pytest.raises(RankPoseError, match="^draw_dir: expected a folder whose name is UTF-8"):
+        run(path, out=tmp_path / "poses.csv", draw="cube", draw_dir=drawn)
+    assert not (tmp_path / "poses.csv").exists()
 
 
 def test_no_thread_is_left_by_an_interrupt_of_a_film(tmp_path):
