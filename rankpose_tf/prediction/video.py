@@ -173,7 +173,8 @@ def _opened(source):
     else:
         is_there = os.path.exists(source)
         reason = "can't be opened as a video" if is_there else "there is no such file"
-        capture = cv2.VideoCapture(source)
+        # FFmpeg takes the start of 12:31.mp4 for a protocol.
+        capture = cv2.VideoCapture(os.path.join(os.curdir, source))
     if not capture.isOpened():
         raise VideoError(source, reason)
     return capture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.prediction import streams, video, video_writer
+from rankpose_tf.prediction import inputs, streams, video, video_writer
 from tests.prediction.test_video_writer import SIZE, grey, write
 
 
@@ -25,6 +25,16 @@ def test_frames_come_in_order_with_their_times(film):
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(20) / 25, atol=1e-3)
     means = [frame.image.mean() for frame in frames]
     np.testing.assert_allclose(means, np.arange(0, 200, 10), atol=6)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no colon in a name")
+def test_a_name_like_a_protocol_is_a_file_s(tmp_path, film, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("12:31.mp4", "2024-05-01T12:30:00.mp4", "file:a.mp4"):
+        os.link(film, name)
+        assert len(list(video.Video(name))) == 20
+        (source,) = inputs.expand([name])
+        assert source == (inputs.VIDEO, name, name)
 
 
 class Capture:
