@@ -4,7 +4,6 @@ import os
 import re
 import threading
 import time
-import urllib.parse
 
 import cv2
 
@@ -37,11 +36,16 @@ def is_utf8(path):
 
 
 def shown(source):
-    """The source for people to read, without the name and password in its address."""
+    """The source for people to read, without what may be secret in its address.
+
+    That is all up to the last @, since a password may hold any other sign, and what follows a ?.
+    Where a ? comes before the @ either part may be secret, and the scheme alone is shown.
+    """
     if not _ADDRESS.match(str(source)):
         return str(source)
-    parts = urllib.parse.urlsplit(source)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    scheme, _, rest = source.partition("://")
+    secret, _, place = rest.rpartition("@")
+    return f"{scheme}://" + ("" if "?" in secret else place.partition("?")[0])
 
 
 def file_stem(source):

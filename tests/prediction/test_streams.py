@@ -37,9 +37,29 @@ def test_a_device_is_the_camera_of_its_number(tmp_path):
 
 
 def test_names_and_passwords_are_not_shown():
-    assert streams.shown("rtsp://me:secret@10.0.0.7:554/s?x=1") == "rtsp://10.0.0.7:554/s?x=1"
+    assert streams.shown("rtsp://me:secret@10.0.0.7:554/s?x=1") == "rtsp://10.0.0.7:554/s"
     assert streams.shown("me@home/film.mp4") == "me@home/film.mp4"
-    assert streams.file_stem("rtsp://me:secret@10.0.0.7:554/s?x=1") == "rtsp-10.0.0.7-554-s-x-1"
+    assert streams.file_stem("rtsp://me:secret@10.0.0.7:554/s?x=1") == "rtsp-10.0.0.7-554-s"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://me:[s3cret]@host/s", "rtsp://host/s"),
+        ("rtsp://me:#s3cret@host/s", "rtsp://host/s"),
+        ("rtsp://me:a/s3cret@host/s", "rtsp://host/s"),
+        ("rtsp://me:a@s3cret@host/s", "rtsp://host/s"),
+        ("rtsp://me:s3cret?@host/s", "rtsp://"),
+        ("http://host/s?user=admin&pwd=s3cret", "http://host/s"),
+        ("http://host/s?user=admin&pwd=a@s3cret", "http://"),
+        # It might be a password with a slash in it.
+        ("http://host/a@b.mp4", "http://b.mp4"),
+    ],
+)
+def test_whatever_signs_a_password_holds_it_is_not_shown(address, shown):
+    assert streams.shown(address) == shown
+    (source,) = expand([address])
+    assert "s3cret" not in source.name and source.path == address
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "http"])
