@@ -5,8 +5,11 @@ the rows of its answer, have one order. Files lie wherever Apache Beam can read.
 """
 
 import dataclasses
+import glob
 import itertools
+import os
 import pathlib
+import re
 import struct
 from typing import NamedTuple
 
@@ -130,7 +133,7 @@ def plan(named, size):
     if not named:
         inputs.expand(named)
     units, names = [], []
-    for text in named:
+    for text in map(_local, named):
         tables = _tables(text)
         if tables is None:
             names += _names(text)
@@ -142,9 +145,11 @@ def plan(named, size):
 
 
 def content_of(name):
-    """The content of a picture that only Beam can read; None of one in the machine's folders."""
-    if "://" not in name or name.startswith("file:"):
+    """The content of a picture that is named by an address; None of one that is by its path."""
+    if "://" not in name:
         return None
+    if (path := _local(name)) != name:
+        return pathlib.Path(path).read_bytes()
     with _open(name, plain=True) as stream:
         return stream.read()
 
@@ -153,7 +158,16 @@ def _tables(text):
     """Paths of the Parquet or TFRecord files that a text names; None where it names others."""
     if not _is(text, (*PARQUET, *TFRECORD)):
         return None
-    return _matching(text) or _refuse([text], "no file")
+    if os.path.isfile(text):
+        return [text]
+    # Spark writes a folder of parts.
+    pattern = os.path.join(glob.escape(text), f"*{PARQUET[0]}") if os.path.isdir(text) else text
+    return _matching(pattern) or _refuse([text], "no file")
+
+
+def _local(text):
+    """The path in file:///a/b.jpg; other texts as they are."""
+    return re.sub(r"^file:(//)?(?=/)", "", text)
 
 
 def _names(text):
@@ -168,7 +182,14 @@ def _names(text):
 
 
 def _matching(text):
-    matched = _filesystems().match([text])[0].metadata_list
+    systems = _filesystems()
+    try:
+        matched = systems.match([text])[0].metadata_list
+    except Exception as error:  # Each kind of storage has errors of its own.
+        raise RankPoseError(
+            f"input: can't look for {text!r} ({' '.join(str(error).split())}); check the address, "
+            "the rights, and that Apache Beam's own extra for it is installed, as apache-beam[gcp]"
+        ) from error
     return sorted(metadata.path for metadata in matched)
 
 

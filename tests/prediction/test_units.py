@@ -119,6 +119,33 @@ def test_what_is_no_input_is_refused_in_one_sentence(tmp_path, name, content, sa
 
 
 @pytest.mark.parametrize(
+    "address", ["s3://b/x.jpg", "s3://b/x.parquet", "gs://b/x.parquet", "foo://x.jpg"]
+)
+def test_an_address_that_can_not_be_looked_at_is_refused_in_one_sentence(address):
+    with pytest.raises(RankPoseError, match=f"^input: can't look for '{address}'.* is installed"):
+        units.plan([address], 10)
+
+
+@pytest.mark.parametrize(
+    "name", ["faces[1].parquet", "parts.parquet/part-0.parquet", "[a].parquet/part-0.parquet"]
+)
+def test_a_table_is_its_file_or_the_folder_of_its_parts(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    parquet.write_table(pyarrow.table({"path": ["a.jpg"]}), path)
+    named = path if path.parent == tmp_path else path.parent
+    assert pictures(units.plan([str(named)], 10)) == [units.Picture("a.jpg")]
+
+
+def test_an_address_of_a_file_is_its_path(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"content")
+    for scheme in ("file:", "file://"):
+        assert pictures(units.plan([f"{scheme}{path}"], 10)) == [units.Picture(str(path))]
+    assert units.content_of(f"file://{path}") == b"content"
+
+
+@pytest.mark.parametrize(
     ("columns", "said"),
     [
         # As the datasets of Hugging Face store pictures.
