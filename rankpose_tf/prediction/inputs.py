@@ -2,6 +2,7 @@
 
 import collections
 import glob
+import os
 import pathlib
 import sys
 from typing import NamedTuple
@@ -70,13 +71,15 @@ def expand(inputs, listing=None):
 def _sources(text, listing):
     if not text:
         return _nothing("an empty path names no file")
-    path = pathlib.Path(text)
     if text == "-":
         sources = [_file(name) for name in _listed(listing or sys.stdin)]
         return sources or _nothing("no line on standard input")
-    if path.is_dir():
-        return _folder(path) or _nothing(f"folder {text!r} holds no picture and no video")
-    if path.exists() or streams.is_stream(text):
+    # These two take what no file can be called, as a text over 255 letters, for absent.
+    if os.path.isdir(text):
+        return _folder(pathlib.Path(text)) or _nothing(
+            f"folder {text!r} holds no picture and no video"
+        )
+    if os.path.exists(text) or streams.is_stream(text):
         return [_file(text)]
     if text.isdecimal():
         return [Source(CAMERA, text, f"camera-{text}")]

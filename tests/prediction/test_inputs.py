@@ -156,6 +156,8 @@ def test_every_path_is_taken_once_in_the_order_named(folder):
         ([], "pass --input=PATH"),
         ([""], "an empty path names no file"),
         (["nowhere.jpg"], "there is no 'nowhere.jpg'"),
+        (["x" * 300 + ".jpg"], "there is no 'xxx"),
+        (["x" * 300 + "*.jpg"], "'xxx.* matches no file"),
         (["nowhere/*.jpg"], "'nowhere/\\*.jpg' matches no file"),
         (["-"], "no line on standard input"),
     ],
