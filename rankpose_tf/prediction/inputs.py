@@ -1,7 +1,9 @@
 """What a user names on the command line -> pictures, videos and cameras, in a fixed order."""
 
 import collections
+import contextlib
 import glob
+import io
 import os
 import pathlib
 import sys
@@ -72,7 +74,7 @@ def _sources(text, listing):
     if not text:
         return _nothing("an empty path names no file")
     if text == "-":
-        sources = [_file(name) for name in _listed(listing or sys.stdin)]
+        sources = [_file(name) for name in _listed(listing or _standard_input())]
         return sources or _nothing("no line on standard input")
     # These two take what no file can be called, as a text over 255 letters, for absent.
     if os.path.isdir(text):
@@ -91,12 +93,20 @@ def _sources(text, listing):
     return _nothing(f"there is no {text!r}")
 
 
+def _standard_input():
+    # Of a name every byte counts, also a carriage return and what is no UTF-8. Streams of other
+    # kinds, and one that was read before, are taken as they are.
+    with contextlib.suppress(AttributeError, io.UnsupportedOperation):
+        sys.stdin.reconfigure(errors="surrogateescape", newline="")
+    return sys.stdin
+
+
 def _listed(stream):
-    """Names, one a line; those of `find -print0`, and a mark before the first, are taken too."""
-    for line in stream:
-        for name in line.rstrip("\r\n").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").split("\0"):
-            if name:
-                yield name
+    """Names, one a line, or those of `find -print0`; a mark before the first is left out."""
+    text = stream.read().removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    # A name may hold ends of lines, which is what NULs are for.
+    names = text.split("\0") if "\0" in text else [n.rstrip("\r") for n in text.split("\n")]
+    return [name for name in names if name.strip("\r\n")]
 
 
 def _nothing(what):

@@ -142,7 +142,8 @@ def test_a_list_may_name_files_that_are_not_there():
 
 def test_a_list_may_be_of_find_print0_or_begin_with_a_mark():
     assert names(expand(["-"], io.StringIO("\ufeffa.jpg\nb.jpg\n"))) == ["a.jpg", "b.jpg"]
-    assert names(expand(["-"], io.StringIO("a.jpg\0b c.jpg\0"))) == ["a.jpg", "b c.jpg"]
+    listing = io.StringIO("a.jpg\0b c.jpg\0d\ne\r.jpg\0", newline="")
+    assert names(expand(["-"], listing)) == ["a.jpg", "b c.jpg", "d\ne\r.jpg"]
 
 
 def test_every_path_is_taken_once_in_the_order_named(folder):
@@ -175,3 +176,6 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_a_list_is_read_from_standard_input(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("a.png\n"))
     assert [source.path for source in expand(["-"])] == ["a.png"]
+    listing = io.TextIOWrapper(io.BytesIO(b"a\r.png\0\xff.png\0"), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", listing)
+    assert [os.fsencode(source.path) for source in expand(["-"])] == [b"a\r.png", b"\xff.png"]
