@@ -205,7 +205,7 @@ class PoseEstimator:
     def _crop(self, image, box, name, turn=0.0):
         picture = pictures.to_array(image, name)
         height, width = picture.shape[:2]
-        if box is None and height == width == self.input_size:
+        if box is None and not turn and height == width == self.input_size:
             return picture
         if box is None:
             square = crop.square_around((0, 0, width, height), 1.0)

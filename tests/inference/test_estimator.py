@@ -237,6 +237,14 @@ def test_faces_are_looked_for_in_one_picture_by_a_function(judge):
             judge.predict_faces(scene(20, 30), detector)
 
 
+@pytest.mark.parametrize("side", [SIZE, 3 * SIZE])
+def test_a_picture_of_the_crops_size_is_turned_too(judge, side):
+    image = np.kron(scene(SIZE, SIZE), np.ones((side // SIZE, side // SIZE, 1), np.uint8))
+    turned, expected = judge.crop(image, turn=90), judge.crop(np.rot90(image))
+    # At the border the black outside comes in.
+    np.testing.assert_allclose(turned[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1)
+
+
 @pytest.mark.parametrize("turn", [float("nan"), float("inf"), "5", None])
 def test_a_turn_is_degrees(judge, turn):
     with pytest.raises(RankPoseError, match="turn: expected degrees, received"):
