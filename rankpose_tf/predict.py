@@ -28,7 +28,12 @@ from rankpose_tf.prediction import run as prediction
 
 _INPUT = flags.DEFINE_multi_string("input", [], "The same as PICTURE; may be given several times.")
 _OUT = flags.DEFINE_string("out", "", "New file for the poses, .csv or .jsonl.")
-_RESUME = flags.DEFINE_bool("resume", False, "Go on in --out where an earlier run stopped.")
+_RESUME = flags.DEFINE_bool(
+    "resume",
+    False,
+    "Go on in --out where an earlier run stopped. Pass its other flags again: what is in the file "
+    "stays, whichever model it is of.",
+)
 _LOOK = options.define_flags()
 _SMOOTHING = flags.DEFINE_bool("smoothing", True, "Smooth the poses of videos and cameras.")
 _DRAW = command.define_enum_or_bare(
