@@ -313,6 +313,13 @@ def test_angles_are_the_package_s_up_to_the_lock(node):
     np.testing.assert_allclose(ours["back"], np.degrees(back), atol=1e-9)
 
 
+def test_every_camera_is_reached_and_one_that_is_unplugged_blocks_no_other(node):
+    told = {"name": "camera", "names": ["front", "back", "tele"], "clicks": 4}
+    found = node("vectors.mjs", told)
+    assert found["used"] == ["front", "back", "tele", "front", "back", "front"]
+    assert found["none"] == "NotFoundError"
+
+
 def test_rows_are_read_by_the_package(node, tmp_path):
     face = {"box": [1.234, 2, 30.005, 40], "score": 0.87654, "yaw": -12.345678, "pitch": 0,
             "roll": 1e-7, "number": 3}  # fmt: skip

@@ -84,11 +84,49 @@ const functions = {
     for (const { where, faces } of frames) rows.add(where, faces);
     return rows.csv();
   },
+  async camera({ names, clicks }) {
+    const { Camera } = await load("camera.js");
+    const machine = machineWith(names);
+    const video = { play: async () => {} };
+    const camera = new Camera(video);
+    const used = [];
+    const start = async () => {
+      await camera.start();
+      used.push(video.srcObject.name);
+      camera.stop();
+    };
+    await start();
+    for (let click = 0; click < clicks; click++) {
+      await camera.switch();
+      await start();
+    }
+    machine.unplug(used.at(-1));
+    await start();
+    for (const name of names) machine.unplug(name);
+    return { used, none: await start().catch((error) => error.name) };
+  },
   async words({ faces }) {
     const { expectedError, spoken } = await load("words.js");
     return faces.map((face, index) => [spoken(face, index), expectedError(face)]);
   },
 };
+
+/** Gives this process cameras of these names, as a browser has them. */
+function machineWith(names) {
+  const there = [...names];
+  const mediaDevices = {
+    enumerateDevices: async () => there.map((deviceId) => ({ kind: "videoinput", deviceId })),
+    getUserMedia: async ({ video }) => {
+      const name = video.deviceId?.exact ?? there[0];
+      const kind = video.deviceId ? "OverconstrainedError" : "NotFoundError";
+      if (!there.includes(name)) throw Object.assign(new Error(), { name: kind });
+      const tracks = [{ stop() {}, getSettings: () => ({ deviceId: name }) }];
+      return { name, getTracks: () => tracks, getVideoTracks: () => tracks };
+    },
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices } });
+  return { unplug: (name) => there.includes(name) && there.splice(there.indexOf(name), 1) };
+}
 
 /** A picture of {width, height, rgb} with the fourth channel that canvases have. */
 function rgba({ width, height, rgb }) {

@@ -5,6 +5,12 @@ import { PoseError } from "./errors.js";
 const WIDTH = 640;
 const HEIGHT = 480;
 
+/** Names of the machine's cameras, in its order. */
+async function cameras() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+  return devices.filter((one) => one.kind === "videoinput" && one.deviceId).map((one) => one.deviceId);
+}
+
 export class Camera {
   #video;
   #stream = null;
@@ -27,12 +33,24 @@ export class Camera {
           "localhost only. Choose a picture, or serve the page in one of these ways.",
       );
     }
-    const wanted = this.#device ? { deviceId: { exact: this.#device } } : { facingMode: "user" };
-    const video = { ...wanted, width: { ideal: WIDTH }, height: { ideal: HEIGHT } };
-    this.#stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+    this.#stream = await this.#asked();
     this.#device = this.#stream.getVideoTracks()[0].getSettings().deviceId ?? null;
     this.#video.srcObject = this.#stream;
     await this.#video.play();
+  }
+
+  async #asked() {
+    const wanted = this.#device ? { deviceId: { exact: this.#device } } : { facingMode: "user" };
+    const video = { ...wanted, width: { ideal: WIDTH }, height: { ideal: HEIGHT } };
+    try {
+      return await navigator.mediaDevices.getUserMedia({ video, audio: false });
+    } catch (error) {
+      const isGone = ["OverconstrainedError", "NotFoundError"].includes(error.name);
+      if (!this.#device || !isGone) throw error;
+      // It was unplugged: any other does.
+      this.#device = null;
+      return this.#asked();
+    }
   }
 
   stop() {
@@ -40,17 +58,15 @@ export class Camera {
     this.#stream = this.#video.srcObject = null;
   }
 
-  /** Other cameras than the one in use; the list is complete once one was allowed. */
+  /** Names of other cameras than the one in use; the list is complete once one was allowed. */
   async others() {
-    const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
-    const cameras = devices.filter((device) => device.kind === "videoinput" && device.deviceId);
-    return cameras.filter((device) => device.deviceId !== this.#device);
+    return (await cameras()).filter((name) => name !== this.#device);
   }
 
-  /** Takes the next camera of the machine at the next start. */
+  /** Takes the next camera of the machine, after the last the first, at the next start. */
   async switch() {
-    const [next] = await this.others();
-    if (next) this.#device = next.deviceId;
+    const names = await cameras();
+    if (names.length > 0) this.#device = names[(names.indexOf(this.#device) + 1) % names.length];
   }
 
   /**
