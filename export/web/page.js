@@ -81,17 +81,25 @@ async function startCamera() {
   } finally {
     isStarting = false;
   }
-  asked += 1;
+  const own = ++asked;
   show.camera(true);
   rows.clear();
-  byId("switch").hidden = (await camera.others()).length === 0;
+  const others = await camera.others();
+  if (isOver(own)) return;
+  byId("switch").hidden = others.length === 0;
   const headPose = await loading;
+  if (isOver(own)) return;
   if (!headPose) stopCamera();
-  else await follow(headPose);
+  else await follow(headPose, own);
+}
+
+/** Whether the camera was turned off since, or off and on again. */
+function isOver(own) {
+  return own !== asked || !camera.isOn;
 }
 
 /** Poses of the camera's frames, until it is stopped. */
-async function follow(headPose) {
+async function follow(headPose, own) {
   const poses = new VideoPoses();
   const pace = new Pace();
   let frame = 0;
@@ -99,7 +107,7 @@ async function follow(headPose) {
   const work = async (video, time) => {
     const start = performance.now();
     before = await headPose.predict(video, { before });
-    if (!camera.isOn) return;
+    if (isOver(own)) return;
     const faces = poses.smooth(before, time, options.elements.smoothing.checked);
     present({ drawable: video, faces, name: "camera", isCamera: true });
     rows.add({ path: "camera", frame: frame++, time: pace.since(time) }, faces);
@@ -117,6 +125,7 @@ async function follow(headPose) {
   try {
     await camera.forEachFrame(work, lost);
   } catch (error) {
+    if (isOver(own)) return;
     stopCamera();
     show.alert(trouble(error));
   }
@@ -124,6 +133,7 @@ async function follow(headPose) {
 
 function stopCamera() {
   if (!camera.isOn) return;
+  asked += 1;
   // What was seen last stays, to be saved.
   if (shown?.isCamera) shown.drawable = still(byId("video"));
   camera.stop();
@@ -215,6 +225,7 @@ byId("example").addEventListener("click", async () => {
 byId("camera").addEventListener("click", () => (camera.isOn ? stopCamera() : startCamera()));
 byId("switch").addEventListener("click", async () => {
   await camera.switch();
+  if (!camera.isOn) return;
   stopCamera();
   startCamera();
 });

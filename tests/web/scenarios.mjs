@@ -109,6 +109,22 @@ const scenarios = {
     return page.evaluate(() => streams.flatMap((one) => one.getTracks().map((t) => t.readyState)));
   },
 
+  /** The camera turned off, or off and on again, while the network is still being loaded. */
+  async hasty({ page }, { clicks }) {
+    for (let click = 0; click < clicks; click++) {
+      await page.click("#camera");
+      const isOn = String(click % 2 === 0);
+      await page.locator(`#camera[aria-pressed=${isOn}]`).waitFor(LONG);
+    }
+    await page.evaluate(() => release());
+    await waitForStatus(page, clicks % 2 ? "frames/s" : "Ready");
+    await page.waitForTimeout(1000);
+    const [answer, isHidden] = [await told(page), await page.locator("#switch").isHidden()];
+    if (clicks % 2 === 0) return { ...answer, isHidden };
+    await page.click("#camera");
+    return { ...answer, csv: await downloaded(page, "#csv") };
+  },
+
   /** A camera that can't be used. */
   async noCamera({ page }) {
     await page.click("#camera");
@@ -209,6 +225,11 @@ function transfer({ files, way }) {
 
 const BEFORE = {
   noSimd: () => (WebAssembly.validate = () => false),
+  slow: () => {
+    const ask = globalThis.fetch;
+    const released = new Promise((done) => (globalThis.release = done));
+    globalThis.fetch = (...what) => released.then(() => ask(...what));
+  },
   noDevices: () => Object.defineProperty(navigator, "mediaDevices", { value: undefined }),
   notFound: () => {
     const lost = () => Promise.reject(new DOMException("none", "NotFoundError"));

@@ -239,6 +239,24 @@ def test_a_second_click_while_the_user_is_asked_leaves_no_camera_on(visit, film)
     assert visit("twice", camera=str(film), flags=flags)["answer"] == ["ended"]
 
 
+@pytest.mark.parametrize("clicks", [2, 3])
+def test_a_camera_turned_off_while_the_network_is_loaded_gives_no_alarm_and_runs_once(
+    visit, film, clicks
+):
+    flags = ["--use-fake-ui-for-media-stream"]
+    found = visit("hasty", before="slow", camera=str(film), flags=flags, clicks=clicks)
+    answer = found["answer"]
+    assert found["complaints"] == [] and answer["alert"] == ""
+    if clicks == 2:
+        assert answer["isHidden"] and answer["status"] == "Ready."
+        return
+    rows = table(answer["csv"])
+    places = [(row["frame"], row["face"]) for row in rows if row["face"]]
+    assert len(places) == len(set(places)) > 5
+    times = [float(row["time"]) for row in rows]
+    assert times == sorted(times)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
