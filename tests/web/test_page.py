@@ -139,12 +139,18 @@ def test_every_face_has_a_row_and_a_cube_can_be_drawn(visit, estimator, address,
     assert found["answer"]["status"].startswith("2 faces")
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_face_on_its_side_gets_its_pose(visit, estimator, quarters):
-    image = np.ascontiguousarray(np.rot90(pictures.read(EXAMPLE), quarters))
+@pytest.mark.parametrize(("quarters", "scale"), [(1, 1), (2, 1), (3, 1), (1, 13)])
+def test_a_face_on_its_side_gets_its_pose(visit, estimator, quarters, scale):
+    """Also a face so large that it is shrunk before it is turned."""
+    image = pictures.read(EXAMPLE)
+    if scale > 1:
+        image = cv2.resize(image[:300, 70:370], None, fx=scale, fy=scale)
+    image = np.ascontiguousarray(np.rot90(image, quarters))
     found = visit("picture", files=[file(as_picture(image), "side.png", "image/png")])
     (row,) = table(found["answer"]["csv"])
-    _, pose = expected_on_example(estimator)
+    box, pose = expected_on_example(estimator)
+    side = float(row["right"]) - float(row["left"])
+    assert side == pytest.approx(scale * (box[2] - box[0]), rel=0.1)
     # A turn about the line of sight comes first, the roll of a pose last.
     about_z = rankpose_tf.Pose.from_array([0, 0, -90 * quarters]).matrix
     upright = rankpose_tf.Pose.from_array(pose).matrix

@@ -46,6 +46,13 @@ const functions = {
     const [upright, square] = uprightSquare(rgba(picture), centre, side, turn, size);
     return [...cropAndResize(upright, square, size)];
   },
+  async surroundings({ picture, centre, side, turn }) {
+    const { surroundings } = await load("upright.js");
+    const [{ width, data }, shrink] = surroundings(rgba(picture), centre, side, turn);
+    // The part around the middle: JSON of the whole would take long.
+    const rows = Array.from({ length: 400 }, (_, row) => row + Math.floor(width / 2) - 200);
+    return { width, shrink, red: rows.map((row) => rows.map((column) => data[4 * (row * width + column)])) };
+  },
   async turned_back({ angles, turns }) {
     const { turnedBack } = await load("upright.js");
     return angles.map((pose, index) => turnedBack(pose, turns[index]));

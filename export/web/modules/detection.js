@@ -7,7 +7,7 @@
 
 import { find, letterboxed } from "./blazeface.js";
 import { overlap } from "./boxes.js";
-import { turnedPicture, turnedPoint, UPRIGHT_LIMIT, uprightAngle } from "./upright.js";
+import { surroundings, turnedPoint, UPRIGHT_LIMIT, uprightAngle } from "./upright.js";
 
 const SHIFT_LIMIT = 0.3;
 const FACTOR_LIMITS = [0.6, 1.6];
@@ -105,22 +105,22 @@ function fromUpright(angle) {
 /** The face once more, in its surroundings turned upright by its angle; null where it isn't found there. */
 async function lookAgain(run, picture, face, angle) {
   const { centre, side } = centreAndSide(face.box);
-  const pixels = Math.ceil(SECOND_LOOK * side);
-  const faces = await find(run, letterboxed(turnedPicture(picture, centre, pixels, angle)));
-  const middle = [pixels / 2, pixels / 2];
+  const [upright, shrink] = surroundings(picture, centre, SECOND_LOOK * side, angle);
+  const faces = await find(run, letterboxed(upright));
+  const middle = upright.width / 2;
   const distance = ({ box }) => {
     const { centre: c } = centreAndSide(box);
-    return Math.hypot(c[0] - middle[0], c[1] - middle[1]);
+    return shrink * Math.hypot(c[0] - middle, c[1] - middle);
   };
   const [nearest] = faces.sort((a, b) => distance(a) - distance(b));
   if (!nearest || distance(nearest) > side / 2) return null;
   const back = (point) => {
-    const [x, y] = turnedPoint([point[0] - middle[0], point[1] - middle[1]], angle);
+    const [x, y] = turnedPoint(point.map((place) => shrink * (place - middle)), angle);
     return [centre[0] + x, centre[1] + y];
   };
   const { centre: c, side: s } = centreAndSide(nearest.box);
-  const [x, y] = back(c);
-  const box = [x - s / 2, y - s / 2, x + s / 2, y + s / 2];
+  const [[x, y], half] = [back(c), (shrink * s) / 2];
+  const box = [x - half, y - half, x + half, y + half];
   return { box, points: nearest.points.map(back), score: nearest.score };
 }
 

@@ -18,6 +18,9 @@ import { anglesFromRotation, product, rotationFromAngles } from "./pose.js";
 const DEGREE = Math.PI / 180;
 // Up to here the network's answers for turned and for unturned faces are as good.
 export const UPRIGHT_LIMIT = 25;
+// Sides of what is turned, pixels: a larger face is shrunk by a whole factor before, which its
+// crop would do anyway. It bounds the memory and time that a large face takes.
+const LARGEST = 2048;
 
 /** By how much a face is turned from upright, degrees within +-180, clockwise as seen. */
 export function uprightAngle([one, other, , mouth]) {
@@ -32,6 +35,50 @@ export function turnedPoint([x, y], degrees) {
 }
 
 /**
+ * The square around a place, turned upright; of more than 2048 pixels it is shrunk.
+ *
+ * @param centre [x, y] of the square; @param side its side, pixels.
+ * @param margin as much is added on each side, pixels.
+ * @returns [picture, shrink]: shrink pixels of the given picture are one of the result.
+ */
+export function surroundings(picture, centre, side, turn, margin = 0) {
+  const shrink = Math.max(1, Math.ceil(side / LARGEST));
+  const pixels = Math.ceil(side / shrink) + 2 * Math.ceil(margin / shrink);
+  if (shrink === 1) return [turnedPicture(picture, centre, pixels, turn), shrink];
+  const [part, corner] = shrunkPart(picture, centre, shrink * pixels, shrink);
+  const middle = centre.map((place, axis) => (place - corner[axis]) / shrink);
+  return [turnedPicture(part, middle, pixels, turn), shrink];
+}
+
+/** The part of a picture that a turned square can reach, shrunk; and its corner [x, y], pixels. */
+function shrunkPart({ width, height, data }, centre, side, shrink) {
+  const reach = side / Math.SQRT2 + 2 * shrink;
+  const sides = [width, height];
+  const first = sides.map((length, axis) => within(Math.floor(centre[axis] - reach), 0, length - 1));
+  const end = sides.map((length, axis) => within(Math.ceil(centre[axis] + reach), first[axis] + 1, length));
+  // Whole blocks of pixels, so that places stay where they are; black fills the last ones.
+  const [columns, rows] = [0, 1].map((axis) => Math.ceil((end[axis] - first[axis]) / shrink));
+  const means = new Uint8ClampedArray(4 * columns * rows);
+  const sums = new Float64Array(4 * columns);
+  for (let row = first[1]; row < end[1]; row++) {
+    let source = 4 * (row * width + first[0]);
+    for (let column = 0; column < end[0] - first[0]; column++) {
+      const place = 4 * Math.floor(column / shrink);
+      for (let channel = 0; channel < 4; channel++) sums[place + channel] += data[source++];
+    }
+    const block = Math.floor((row - first[1]) / shrink);
+    if ((row + 1 - first[1]) % shrink > 0 && row + 1 < end[1]) continue;
+    for (let i = 0; i < sums.length; i++) means[block * sums.length + i] = sums[i] / shrink ** 2;
+    sums.fill(0);
+  }
+  return [{ width: columns, height: rows, data: means }, first];
+}
+
+function within(value, least, most) {
+  return Math.min(Math.max(value, least), most);
+}
+
+/**
  * The surroundings of a face, turned upright, at the picture's own scale.
  *
  * Place (u, v) of the result is place centre + turned((u, v) - pixels / 2, turn) of the picture,
@@ -43,7 +90,7 @@ export function turnedPoint([x, y], degrees) {
  * @param turn degrees.
  * @returns {width, height, data} RGBA.
  */
-export function turnedPicture(picture, centre, pixels, turn) {
+function turnedPicture(picture, centre, pixels, turn) {
   const data = new Uint8ClampedArray(4 * pixels * pixels);
   const [stepX, stepY] = turnedPoint([1, 0], turn);
   for (let row = 0; row < pixels; row++) {
@@ -88,9 +135,8 @@ const SUM = new Float64Array(3);
  * @returns [picture, square] of the upright picture.
  */
 export function uprightSquare(picture, centre, side, turn, size) {
-  const pixels = Math.ceil(side) + 2 * Math.ceil(side / size);
-  const upright = turnedPicture(picture, centre, pixels, turn);
-  const [start, end] = [(pixels - side) / 2, (pixels + side) / 2];
+  const [upright, shrink] = surroundings(picture, centre, side, turn, side / size);
+  const [start, end] = [-1, 1].map((sign) => (upright.width + (sign * side) / shrink) / 2);
   return [upright, [start, start, end, end]];
 }
 
