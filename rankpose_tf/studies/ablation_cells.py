@@ -17,8 +17,8 @@ from rankpose_tf.core.errors import RankPoseError
 # What would make one cell better trained than another, or another run altogether.
 OF_THE_RECIPE = (
     *("tower", "tower_weights", "compact_width", "input_size", "batch_size"),
-    *("learning_rate", "epochs", "steps_per_epoch", "pairs_per_identity", "validation_identities"),
-    *("seed", "data", "workdir", "checkpoint_steps"),
+    *("learning_rate", "epochs", "photo_epochs", "steps_per_epoch", "pairs_per_identity"),
+    *("validation_identities", "seed", "data", "workdir", "checkpoint_steps"),
 )
 
 

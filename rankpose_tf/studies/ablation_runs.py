@@ -156,7 +156,9 @@ def read_result(path):
     trained = damage.json_object("workdir", path, advice)
     with damage.told("workdir", path, advice):
         chosen = [trained["best"].get(name) for name in ("val_mae", "val_ordered")]
-        chosen.append(trained.get("held_out", {}).get("ordered"))
+        held_out = trained.get("held_out", {})
+        chosen += [held_out.get("ordered"), held_out.get("mae", {}).get("mean")]
+        chosen.append(trained.get("recipe", {}).get("photo_epochs"))
         numbers = [number for number in chosen if number is not None]
         numbers += [trained[name] for name in ("best_epoch", "seconds", "steps")]
         _require_kinds(numbers, (trained["training_set"],))
