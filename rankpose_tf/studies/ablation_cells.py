@@ -82,12 +82,15 @@ def flag_lines(path):
     """The flags of a flagfile, one a line, files within it put in their place.
 
     Raises:
-      RankPoseError: if there is no such file.
+      RankPoseError: if there is no such file, or one that it names.
     """
     path = flagfiles.find(path)
     if not pathlib.Path(path).is_file():
         raise RankPoseError(f"flagfile: there is no file {path!r}")
-    return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
+    try:
+        return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
+    except flags.Error as error:
+        raise RankPoseError(f"flagfile: {path!r} can't be read whole: {error}") from error
 
 
 def list_runs(*, workdir, recipe, cells, seeds, data):

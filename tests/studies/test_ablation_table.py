@@ -30,7 +30,7 @@ def aflw2000(tmp_path):
     folder = tmp_path / "aflw2000"
     folder.mkdir()
     about = {"format_version": 1, "kind": "aflw2000", "protocol_set": "AFLW2000-3D",
-             "box_source": "pt3d_68", "identities": 1, "views": 1, "views_within_limit": 1,
+             "box_source": "pt3d_68", "identities": 1, "views": 994, "views_within_limit": 979,
              "skipped": {}, "shards": []}  # fmt: skip
     (folder / "dataset.json").write_text(json.dumps(about))
     return folder
