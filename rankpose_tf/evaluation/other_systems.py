@@ -267,9 +267,14 @@ def _parts(name):
 
 
 def _check_unit(poses, path):
-    largest = np.abs(poses["predicted"]).max()
-    if largest < _LARGEST_RADIANS <= np.abs(poses["true"]).max():
+    """Refuses angles that are small as radians are and, read as radians, nearer to the labels."""
+    predicted, true = poses["predicted"], poses["true"]
+    largest = np.abs(predicted).max()
+    if not largest < _LARGEST_RADIANS <= np.abs(true).max():
+        return
+    # A system that always answers 0 is small too, and fits no better as radians.
+    if np.abs(np.degrees(predicted) - true).mean() < np.abs(predicted - true).mean():
         raise RankPoseError(
-            f"predictions: no angle in {str(path)!r} is over {largest:.2f}, so they seem to be "
-            "radians; expected degrees"
+            f"predictions: no angle in {str(path)!r} is over {largest:.2f}, and as radians they "
+            "are nearer to the labels, so they seem to be radians; expected degrees"
         )

@@ -190,7 +190,24 @@ def test_a_cell_that_is_no_number_is_named_by_its_line(data, tmp_path, cell):
 
 def test_radians_are_noticed(data, tmp_path):
     rows = [(name, *np.radians(angles)) for name, *angles in ROWS]
-    _refused(data, _file(tmp_path, rows), r"no angle .* is over 0\.77, so they seem to be radians")
+    message = r"no angle .* is over 0\.77, and as radians .* they seem to be radians"
+    _refused(data, _file(tmp_path, rows), message)
+
+
+def test_the_labels_themselves_are_refused_in_radians(data, tmp_path):
+    rows = [(name, *np.radians(angles)) for name, angles in POSES.items()]
+    _refused(data, _file(tmp_path, rows), "they seem to be radians; expected degrees")
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (0.5, -0.2, 0.1)])
+def test_a_system_that_always_answers_straight_ahead_is_scored(data, tmp_path, angles):
+    rows = [(name, *angles) for name in POSES]
+    result, _ = other_systems.evaluate_file(predictions=_file(tmp_path, rows), data=data)
+    tested = np.array([POSES["a.jpg"], POSES["sub/c.png"]])
+    error = np.abs(tested - angles).mean(axis=0)
+    assert [result["mae"][angle] for angle in ("yaw", "pitch", "roll")] == pytest.approx(
+        error, abs=1e-4
+    )
 
 
 def test_small_angles_are_no_radians_where_the_labels_are_small_too():
