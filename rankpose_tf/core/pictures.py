@@ -126,8 +126,10 @@ def _path(source):
         raise PictureError(f"{text[:_LONG]}...", reason)
     if text.lower().startswith("file:"):
         text = urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
-    path = pathlib.Path(text)
-    return path.expanduser() if text.startswith("~") and not path.exists() else path
+    if text.startswith("~") and "\0" not in text and not os.path.exists(text):
+        # The method of pathlib raises where there is no such user.
+        text = os.path.expanduser(text)
+    return pathlib.Path(text)
 
 
 def is_file(image):
