@@ -52,6 +52,33 @@ def test_a_new_folder_is_absent_or_empty_or_gone_on_with(tmp_path):
             files.new_folder("out", inside, resumed=True)
 
 
+def test_a_link_to_nothing_is_told_before_the_work(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "absent")
+    for inside in (link, link / "deep" / "down"):
+        with pytest.raises(RankPoseError, match="^out: .*link' is a link to nothing; pass a new"):
+            files.new_folder("out", inside)
+    for resumed in (False, True):
+        with pytest.raises(RankPoseError, match="^out: .*link' is a link to nothing; pass the"):
+            files.new_file("out", link, resumed=resumed)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(RankPoseError, match="^out: .*loop' is a link to nothing"):
+        files.new_folder("out", loop / "deep")
+    (tmp_path / "absent").mkdir()
+    assert files.new_folder("out", link / "deep") == link / "deep"
+
+
+@pytest.mark.parametrize("make", [files.new_file, files.new_folder])
+def test_a_name_that_no_disk_takes_is_told_before_the_work(tmp_path, make):
+    assert make("out", tmp_path / ("é" * 127))
+    for path in ("é" * 128, "x" * 256):
+        with pytest.raises(RankPoseError, match="^out: a name in .* has over 255 bytes, .*shorter"):
+            make("out", tmp_path / path)
+    with pytest.raises(RankPoseError, match="^out: a name in"):
+        files.new_folder("out", tmp_path / "absent" / ("x" * 256) / "deep")
+
+
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
     # Permissions can't be taken from root, who may run the tests.
     monkeypatch.setattr(files.os, "access", lambda path, mode: False)
