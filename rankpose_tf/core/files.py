@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import threading
 
 from absl import logging
 
@@ -12,6 +13,8 @@ from rankpose_tf.core.errors import RankPoseError
 
 # Bytes of a file's name; no disk has longer ones.
 _LONGEST_NAME = 255
+
+_asking = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -37,8 +40,19 @@ def replaced(path):
                 error.filename = str(final)
             raise
         # It is private to its owner until here; a finished file is as open as any other.
-        os.chmod(beside, 0o644)
+        os.chmod(beside, 0o666 & ~mask())
         os.replace(beside, final)
+
+
+def mask():
+    """The process's umask: what its new files and folders don't permit.
+
+    It can only be read by setting it, for all threads: to a private one, and by one at a time.
+    """
+    with _asking:
+        own = os.umask(0o077)
+        os.umask(own)
+    return own
 
 
 def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path of a new file"):

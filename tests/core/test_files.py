@@ -1,6 +1,7 @@
 """Files that are whole or absent, and what is refused before the work that would fill them."""
 
 import json
+import os
 
 import pytest
 
@@ -18,6 +19,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
         raise RuntimeError
     assert json.loads(path.read_text()) == {"mae": 5.0}
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("own", [0o077, 0o022, 0o002])
+def test_a_file_is_as_open_as_any_other_of_the_process(tmp_path, own):
+    before = os.umask(own)
+    try:
+        files.write_text(tmp_path / "a", "")
+        (tmp_path / "b").write_text("")
+        assert files.mask() == own
+    finally:
+        assert os.umask(before) == own
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
 def test_a_full_disk_is_told_with_the_name_of_the_file_that_was_to_be(tmp_path):
