@@ -32,10 +32,12 @@ class Table(NamedTuple):
     Attributes:
       columns: names of all columns, in lower case.
       rows: list of (number of its line, dict of column -> value); None for a line that is no row.
+      separator: what stands between the cells; empty for JSON.
     """
 
     columns: tuple
     rows: list
+    separator: str = ""
 
 
 def parse(name, content):
@@ -89,7 +91,7 @@ def _cell_rows(text):
     for column in columns:
         if column and columns.count(column) > 1:
             raise ValueError(f"two columns are called {column}")
-    return Table(columns, rows)
+    return Table(columns, rows, separator)
 
 
 def _numbered(reader, skipped):
