@@ -247,7 +247,7 @@ def write_prepared(folder, shards, minimum_views=2):
         "box_source": "landmarks",
         "identities": sum(item["identities"] for item in listed),
         "views": sum(item["views"] for item in listed),
-        "views_within_limit": sum(item["views"] for item in listed),
+        "views_within_limit": sum(row["views_within_limit"] for row in rows),
         "skipped": {},
         "shards": listed,
         "minimum_views": minimum_views,

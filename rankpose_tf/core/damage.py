@@ -34,7 +34,7 @@ OF_CONTENT = (
 )
 # Letters of a line, and bytes of a JSON file.
 LONGEST_LINE = 1_000_000
-_LARGEST_JSON = 20_000_000
+LARGEST_JSON = 20_000_000
 
 
 @contextlib.contextmanager
@@ -82,19 +82,20 @@ def lines(stream):
         yield line
 
 
-def json_object(argument, path, advice, needed=()):
+def json_object(argument, path, advice, needed=(), largest=None):
     """Content of a JSON file that holds one object, a dict.
 
     Args:
       argument, path, advice: as for `told`.
       needed: names that it has to have.
+      largest: bytes that it may have; None is `LARGEST_JSON`, for what does not grow with data.
 
     Raises:
       RankPoseError: if the file is damaged, too large to be one of ours, or lacks a name.
     """
     path = pathlib.Path(path)
     with told(argument, path, advice):
-        if path.stat().st_size > _LARGEST_JSON:
+        if path.stat().st_size > (LARGEST_JSON if largest is None else largest):
             raise ValueError(f"it has {path.stat().st_size:,} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):

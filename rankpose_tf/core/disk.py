@@ -15,6 +15,7 @@ _REFUSALS = (
     errno.EPERM,
     errno.EFBIG,
     errno.EIO,
+    errno.ENAMETOOLONG,
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -49,7 +50,9 @@ def sentence(error):
             place = getattr(error, "filename", None)
             where = f"{os.fsdecode(place)!r}" if isinstance(place, str | bytes) else "the disk"
             advice = "make room, or pass another place"
-            if number not in _FULL:
+            if number == errno.ENAMETOOLONG:
+                advice = "pass a shorter name"
+            elif number not in _FULL:
                 advice = "pass a place that may be read and written"
             return f"{where}: {os.strerror(number).lower()}; {advice}"
         hidden = None if error.__suppress_context__ else error.__context__

@@ -1,5 +1,6 @@
 """The one exception that a user's mistake raises."""
 
+import copyreg
 import re
 
 # Ends of lines, and codes that change a terminal: a sentence may cite what a file holds.
@@ -20,3 +21,8 @@ class RankPoseError(ValueError):
         if len(sentence) > _BEGINNING + _END:
             sentence = f"{sentence[:_BEGINNING]} ... {sentence[-_END:]}"
         super().__init__(sentence)
+
+    def __reduce__(self):
+        # An exception is unpickled by its constructor, with the sentence alone. That of a subclass
+        # wants other arguments, and a pool of processes breaks or hangs on what it can't unpickle.
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__

@@ -4,11 +4,17 @@ import contextlib
 import json
 import os
 import pathlib
+import threading
 
 from absl import logging
 
 from rankpose_tf.core import leftovers
 from rankpose_tf.core.errors import RankPoseError
+
+# Bytes of a file's name; no disk has longer ones.
+_LONGEST_NAME = 255
+
+_asking = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -34,8 +40,19 @@ def replaced(path):
                 error.filename = str(final)
             raise
         # It is private to its owner until here; a finished file is as open as any other.
-        os.chmod(beside, 0o644)
+        os.chmod(beside, 0o666 & ~mask())
         os.replace(beside, final)
+
+
+def mask():
+    """The process's umask: what its new files and folders don't permit.
+
+    It can only be read by setting it, for all threads: to a private one, and by one at a time.
+    """
+    with _asking:
+        own = os.umask(0o077)
+        os.umask(own)
+    return own
 
 
 def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path of a new file"):
@@ -56,6 +73,7 @@ def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path o
         otherwise.
     """
     file = pathlib.Path(path)
+    _require_short_names(argument, file)
     if suffixes and file.suffix not in suffixes:
         raise RankPoseError(
             f"{argument}: expected a name that ends in {' or '.join(suffixes)}, received "
@@ -67,6 +85,8 @@ def new_file(argument, path, suffixes=(), resumed=False, advice="pass the path o
         )
     if file.exists() and not resumed:
         raise RankPoseError(f"{argument}: {str(file)!r} exists already; {advice}")
+    # Some writers would replace the link, and others make the file that it names.
+    _require_no_broken_link(argument, file, advice)
     if not os.access(file.parent, os.W_OK):
         raise RankPoseError(
             f"{argument}: can't write to {str(file.parent)!r}; pass another folder with "
@@ -92,7 +112,10 @@ def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"
       RankPoseError: if something is in it, or no folder can be made or written to there.
     """
     folder = pathlib.Path(path)
-    standing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    _require_short_names(argument, folder)
+    places = (folder, *folder.absolute().parents)
+    standing = next(place for place in places if os.path.lexists(place))
+    _require_no_broken_link(argument, standing, advice)
     if not standing.is_dir():
         raise RankPoseError(f"{argument}: {str(standing)!r} is a file; {advice}")
     if standing == folder:
@@ -105,6 +128,19 @@ def new_folder(argument, path, resumed=False, own="", advice="pass a new folder"
             f"{argument}: can't write to {str(standing)!r}; pass another folder with --{argument}"
         )
     return folder
+
+
+def _require_short_names(argument, path):
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts):
+        raise RankPoseError(
+            f"{argument}: a name in {str(path)!r} has over {_LONGEST_NAME} bytes, which no disk "
+            f"takes; pass a shorter one with --{argument}"
+        )
+
+
+def _require_no_broken_link(argument, path, advice):
+    if os.path.lexists(path) and not path.exists():
+        raise RankPoseError(f"{argument}: {str(path)!r} is a link to nothing; {advice}")
 
 
 def write_text(path, text):

@@ -1,5 +1,6 @@
 """The package's flagfiles, which travel with it, by the paths that the documents give them."""
 
+import os
 import pathlib
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "flags"
@@ -15,7 +16,7 @@ def find(path):
     Returns:
       `path`, or the path of the package's file as a string. Nothing is read.
     """
-    given = pathlib.Path(path).expanduser()
+    given = pathlib.Path(os.path.expanduser(path))
     if given.parent != pathlib.Path("flags") or any(pathlib.Path().glob(str(given))):
         return str(given)
     return str(FOLDER / given.name)

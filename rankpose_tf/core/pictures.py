@@ -32,6 +32,9 @@ from rankpose_tf.core import advice, heic
 from rankpose_tf.core.errors import RankPoseError
 
 MAX_PIXELS = 100_000_000
+# What Pillow refuses by itself begins above it. To lift that is to lift it for the whole process,
+# and so for files that a program reads without us.
+LARGEST_MAX_PIXELS = 178_956_970
 # Named, because Pillow also knows formats that run other programs, such as PostScript.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
 _NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF, HEIC or JPEG 2000"
@@ -83,7 +86,7 @@ def read(source, max_pixels=MAX_PIXELS):
 
     Args:
       source: path or file: URL, the file's content as bytes, or a file that is open for bytes.
-      max_pixels: nothing larger is decoded.
+      max_pixels: nothing larger is decoded, and nothing above `LARGEST_MAX_PIXELS`.
 
     Returns:
       (H, W, 3) uint8 RGB.
@@ -126,8 +129,10 @@ def _path(source):
         raise PictureError(f"{text[:_LONG]}...", reason)
     if text.lower().startswith("file:"):
         text = urllib.request.url2pathname(urllib.parse.urlsplit(text).path)
-    path = pathlib.Path(text)
-    return path.expanduser() if text.startswith("~") and not path.exists() else path
+    if text.startswith("~") and "\0" not in text and not os.path.exists(text):
+        # The method of pathlib raises where there is no such user.
+        text = os.path.expanduser(text)
+    return pathlib.Path(text)
 
 
 def is_file(image):

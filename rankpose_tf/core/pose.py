@@ -54,6 +54,9 @@ def angles_from_rotation(rotation):
     """The angles of rotation matrices, yaw within +-90 degrees.
 
     At yaw = +-90 degrees only pitch + roll or pitch - roll is defined; roll is then given as 0.
+    Near it pitch is what rounding left of cos(yaw). Roll is therefore taken from the rotation that
+    pitch leaves: rows 1 and 2 of Rx(pitch)^T R are those of Ry(yaw) Rz(roll), of which row 1 is
+    (-sin(roll), cos(roll), 0). The two then err by the same, and the rotation comes back.
 
     Args:
       rotation: (..., 3, 3).
@@ -70,7 +73,9 @@ def angles_from_rotation(rotation):
         np.arctan2(-r[..., 2, 1], r[..., 1, 1]),
         np.arctan2(r[..., 1, 2], r[..., 2, 2]),
     )
-    roll = np.where(locked, 0.0, np.arctan2(r[..., 0, 1], r[..., 0, 0]))
+    sp, cp = np.sin(pitch), np.cos(pitch)
+    sine, cosine = sp * r[..., 2, 0] - cp * r[..., 1, 0], cp * r[..., 1, 1] - sp * r[..., 2, 1]
+    roll = np.where(locked, 0.0, np.arctan2(sine, cosine))
     return np.stack([yaw, pitch, roll], axis=-1)
 
 

@@ -8,7 +8,8 @@ The file has a header and a row a picture:
     image00002,6.4344,-23.6478,3.1089
 
 - The picture's name is in a column `image`, `name`, `path`, `file` or `filename` (the first that
-  is there). It is that of the prepared data; suffix and leading folders may differ.
+  is there). It is that of the prepared data; the suffix may differ, and one of the two names may
+  lack leading folders of the other.
 - yaw, pitch, roll (or predicted_yaw, ...) are degrees in the sense of `rankpose_tf.core.pose`.
   Where all three cells are empty, the system gave no answer: the picture counts as missing.
 - Other columns are ignored. Capitals don't matter.
@@ -196,7 +197,7 @@ def match(rows, known, filter_angles, allow_missing, path):
     tested = known["within"] if filter_angles else np.ones(len(known["names"]), bool)
     predicted, unknown = {}, 0
     for name, angles in rows:
-        place = _find(name, index)
+        place = _find(name, index, known["names"])
         if place is None:
             unknown += 1
         elif place in predicted:
@@ -246,15 +247,34 @@ def _ends(name):
     ]
 
 
-def _find(name, index):
-    """Place of a picture, None if it is unknown or could be several."""
-    return next((index[end] for end in _ends(name) if end in index), None)
+def _find(name, index, names):
+    """Place of a picture in `names`, None if it is unknown or could be several."""
+    places = (index[end] for end in _ends(name) if end in index)
+    return next((place for place in places if _are_of_one(name, names[place])), None)
+
+
+def _are_of_one(name, other):
+    """Whether one path ends with all of the other; anna/1.jpg is no second name of bob/1.jpg."""
+    shorter, longer = sorted((_parts(name), _parts(other)), key=len)
+    return longer[len(longer) - len(shorter) :] == shorter
+
+
+def _parts(name):
+    """Folders of a path and the name without its suffix; what says nothing of a place is left."""
+    *folders, last = name.replace("\\", "/").split("/")
+    stem = last.rpartition(".")[0] if pictures.is_jpeg_or_png(last) else last
+    return [*(folder for folder in folders if folder not in ("", ".", "..")), stem]
 
 
 def _check_unit(poses, path):
-    largest = np.abs(poses["predicted"]).max()
-    if largest < _LARGEST_RADIANS <= np.abs(poses["true"]).max():
+    """Refuses angles that are small as radians are and, read as radians, nearer to the labels."""
+    predicted, true = poses["predicted"], poses["true"]
+    largest = np.abs(predicted).max()
+    if not largest < _LARGEST_RADIANS <= np.abs(true).max():
+        return
+    # A system that always answers 0 is small too, and fits no better as radians.
+    if np.abs(np.degrees(predicted) - true).mean() < np.abs(predicted - true).mean():
         raise RankPoseError(
-            f"predictions: no angle in {str(path)!r} is over {largest:.2f}, so they seem to be "
-            "radians; expected degrees"
+            f"predictions: no angle in {str(path)!r} is over {largest:.2f}, and as radians they "
+            "are nearer to the labels, so they seem to be radians; expected degrees"
         )

@@ -19,7 +19,7 @@ import pathlib
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from rankpose_tf.core import leftovers
+from rankpose_tf.core import files, leftovers
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.expected_error import columns_of
 from rankpose_tf.models.folding import fold, frozen_graph
@@ -81,5 +81,5 @@ def new_folder(folder):
     with leftovers.beside(folder, folder=True) as beside:
         yield beside
         # It is private to its owner until here.
-        os.chmod(beside, 0o755)
+        os.chmod(beside, 0o777 & ~files.mask())
         os.rename(beside, folder)

@@ -66,7 +66,7 @@ def load(
     if name in shipped.MODELS:
         network, description = _load_shipped(name, threads, precision or "fp32", runtime)
     else:
-        path = pathlib.Path(name).expanduser()
+        path = pathlib.Path(os.path.expanduser(name))
         network, description = _load_path(path, threads, precision, runtime)
     _check_description(model, description)
     estimator = PoseEstimator(network, description)

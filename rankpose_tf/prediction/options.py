@@ -40,7 +40,11 @@ class Options:
         "",
         "What finds the faces; multiscale if not given, blazeface finds large ones and is faster.",
     )
-    max_pixels: int = _option(pictures.MAX_PIXELS, "Nothing larger is decoded.", lower_bound=1)
+    max_pixels: int = _option(
+        pictures.MAX_PIXELS,
+        f"Nothing larger is decoded; at most {pictures.LARGEST_MAX_PIXELS}.",
+        lower_bound=1,
+    )
     batch_size: int = _option(BATCH_SIZE, "Faces at once.", lower_bound=1)
 
     def __post_init__(self):
@@ -54,6 +58,11 @@ class Options:
             value = getattr(self, name)
             if type(value) is not int or value < 1:
                 raise RankPoseError(f"{name}: expected a whole number from 1, received {value!r}")
+        if self.max_pixels > pictures.LARGEST_MAX_PIXELS:
+            raise RankPoseError(
+                f"max_pixels: expected at most {pictures.LARGEST_MAX_PIXELS}, since Pillow reads "
+                f"no larger picture, received {self.max_pixels}; make larger pictures smaller"
+            )
 
     def load(self):
         """The model, a `PoseEstimator`."""

@@ -58,12 +58,13 @@ def list_identities(source, names, options):
     """One identity for each picture. See `readers.Reader`."""
     del source
     listed, skipped = mat_labels.pictures_with_labels(names)
+    listed, copies = mat_labels.first_copies(listed, lambda path: path.stem)
     identities = []
     for picture, label in listed:
         path = pathlib.PurePosixPath(picture)
         view = views.ListedView(picture, path.name, (label, options))
         identities.append(views.ListedIdentity(path.stem, path.stem, (view,)))
-    return views.Listing(identities, skipped, mat_labels.stamps(names))
+    return views.Listing(identities, skipped + copies, mat_labels.stamps(names))
 
 
 def read_view(source, listed):

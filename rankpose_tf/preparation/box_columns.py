@@ -27,6 +27,7 @@ _PREFIX = r"(face|head|bb|bbox|box|rect|roi|crop)"
 _LOOKS_LIKE_ONE = re.compile(
     rf"{_PREFIX}*{_PLACE}|{_PREFIX}+([wh]|width|height)|.*(bbox|rect|roi).*"
 )
+_MAY_BE_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
 def choose(name, columns):
@@ -62,15 +63,16 @@ def _plain(column):
     return re.sub(r"[\s_-]", "", str(column).lower())
 
 
-def read(row, columns):
+def read(row, columns, separator=""):
     """(4,) box of a row, or None where all of it is blank.
 
     Args:
       row: dict of column -> value.
       columns: from `choose`.
+      separator: what stands between the table's cells.
 
     Raises:
-      views.SkippedView: if it is no box in pixels.
+      views.SkippedView: if it is no box in pixels, or one of which that is not sure.
     """
     if len(columns) == 1 and isinstance(row.get(columns[0]), dict):
         row = {_plain(name): value for name, value in row[columns[0]].items()}
@@ -85,6 +87,9 @@ def read(row, columns):
         return None
     if len(cells) != 4:
         raise views.SkippedView(views.BAD_BOX)
+    # Whoever separates cells by commas has points in decimals, as a rule, and commas in thousands.
+    if separator == "," and any(map(_MAY_BE_THOUSANDS.fullmatch, cells)):
+        raise views.SkippedView(views.THOUSANDS_BOX)
     left, top, *rest = table_rows.numbers(cells, views.BAD_BOX)
     if tuple(map(_plain, columns)) in _CORNER_AND_SIZE:
         rest = (left + rest[0], top + rest[1])

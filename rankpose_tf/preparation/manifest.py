@@ -41,7 +41,7 @@ def claims(source, names):
 
 def _is_ours(source, table, names):
     try:
-        columns, rows = _parse(source, table)
+        columns, rows, _ = _parse(source, table)
     except RankPoseError:
         return False
     listed = (_beside(table, _image(row)) for _, row in rows)
@@ -66,7 +66,7 @@ def list_identities(source, names, options):
       RankPoseError: if it is no such table, a column is missing, or its angles seem to be radians.
     """
     table = _only_table(source, names)
-    columns, rows = _parse(source, table)
+    columns, rows, separator = _parse(source, table)
     boxes = _checked_columns(table, columns)
     if not rows:
         raise RankPoseError(f"source: the table {table!r} has a header and no rows")
@@ -74,7 +74,7 @@ def list_identities(source, names, options):
     identities, skipped, seen, largest = {}, [], set(), 0.0
     for number, row in rows:
         try:
-            angles, image, box = _parse_row(row, boxes)
+            angles, image, box = _parse_row(row, boxes, separator)
             pose = views.checked_pose(angles if options == "radians" else np.radians(angles))
             # Two faces of one picture without identities are told apart by their boxes.
             person = str(box) if own else _identity(row)
@@ -142,7 +142,7 @@ def _checked_columns(table, columns):
     return boxes
 
 
-def _parse_row(row, boxes):
+def _parse_row(row, boxes, separator):
     """(angles, image, box) of one row; SkippedView where it cannot be used."""
     if row is None:
         raise views.SkippedView(views.CORRUPT_LABEL)
@@ -154,7 +154,7 @@ def _parse_row(row, boxes):
     if not all(cells):
         raise views.SkippedView(views.MISSING_LABEL)
     angles = table_rows.numbers(cells, views.CORRUPT_LABEL)
-    return angles, _image(row), box_columns.read(row, boxes)
+    return angles, _image(row), box_columns.read(row, boxes, separator)
 
 
 def _image(row):

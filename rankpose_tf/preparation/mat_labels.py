@@ -4,6 +4,8 @@ Pose_Para holds pitch, yaw, roll in radians, then translation and scale; further
 landmarks, a column each.
 """
 
+import pathlib
+
 import numpy as np
 
 from rankpose_tf.core import pictures
@@ -31,6 +33,26 @@ def pictures_with_labels(names):
         else:
             skipped.append((name, views.MISSING_LABEL))
     return listed, skipped
+
+
+def first_copies(listed, name_of):
+    """Leaves out what is in a source twice, below two folders or as .jpg and as .png.
+
+    Args:
+      listed: (picture, .mat) names, as `pictures_with_labels` gives them.
+      name_of: function from the path of a picture to what its copies share.
+
+    Returns:
+      List of (picture, .mat) names, the first of each, and list of (picture, reason) of the others.
+    """
+    first, skipped = {}, []
+    for picture, label in listed:
+        if (
+            first.setdefault(name_of(pathlib.PurePosixPath(picture)), (picture, label))[0]
+            != picture
+        ):
+            skipped.append((picture, views.DUPLICATE_PICTURE))
+    return list(first.values()), skipped
 
 
 def is_label(name):

@@ -164,7 +164,11 @@ def open_source(path):
     """
     if not path:
         return NoFiles()
-    path = pathlib.Path(path).resolve()
+    path = pathlib.Path(path).absolute()
+    # A link's own name says what it is, and where the pictures are: a store of files has other
+    # names. A folder has no suffix that counts, and neither has a link without one.
+    if path.is_dir() or not path.suffix:
+        path = pathlib.Path(os.path.realpath(path))
     if path.is_dir():
         return Folder(path)
     for suffixes, what in _NOT_READ.items():

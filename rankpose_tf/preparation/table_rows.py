@@ -6,7 +6,7 @@
 
 Both are UTF-8, or UTF-16. Names of columns count without capitals and outer spaces. A number may
 have a comma as its decimal sign, if no number of its row has a point; a printed minus, and a degree
-sign behind it.
+sign behind it. A quote that is never closed, or ends before its cell does, is an error.
 """
 
 import codecs
@@ -32,10 +32,12 @@ class Table(NamedTuple):
     Attributes:
       columns: names of all columns, in lower case.
       rows: list of (number of its line, dict of column -> value); None for a line that is no row.
+      separator: what stands between the cells; empty for JSON.
     """
 
     columns: tuple
     rows: list
+    separator: str = ""
 
 
 def parse(name, content):
@@ -74,21 +76,37 @@ def _cell_rows(text):
     told = first.strip().strip('"')
     named = told[:4].lower() == "sep=" and len(told) == 5
     skipped = named + len(lead.splitlines())
-    header = rest.partition("\n")[0] if named else first
-    separator = told[4] if named else max(_SEPARATORS, key=header.count)
+    separator = told[4] if named else max(_SEPARATORS, key=first.count)
     stream = io.StringIO(rest if named else text[len(lead) :], newline="")
-    reader = csv.reader(stream, delimiter=separator, skipinitialspace=separator != "\t")
-    try:
-        columns = tuple(cell.strip().lower() for cell in next(reader, ()))
-        rows = [(reader.line_num + skipped, _row(columns, cells)) for cells in reader if cells]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num + skipped}: {error}") from error
+    # Not strict, a quote that is never closed would swallow the rows behind it.
+    reader = csv.reader(
+        stream, delimiter=separator, skipinitialspace=separator != "\t", strict=True
+    )
+    numbered = _numbered(reader, skipped)
+    _, header = next(numbered, (0, ()))
+    columns = tuple(cell.strip().lower() for cell in header)
+    rows = [(number, _row(columns, cells)) for number, cells in numbered if cells]
     if sum(map(_is_number, columns)) > 2:
         raise ValueError("its first line holds numbers, not the names of its columns")
     for column in columns:
         if column and columns.count(column) > 1:
             raise ValueError(f"two columns are called {column}")
-    return Table(columns, rows)
+    return Table(columns, rows, separator)
+
+
+def _numbered(reader, skipped):
+    """Yields (number of its last line, cells) of each row of a reader that begins behind `skipped`.
+
+    Raises:
+      ValueError: names the line where a row begins: that a quote is missing may show much later.
+    """
+    begins = skipped + 1
+    try:
+        for cells in reader:
+            yield reader.line_num + skipped, cells
+            begins = reader.line_num + skipped + 1
+    except csv.Error as error:
+        raise ValueError(f"line {begins}: {error}; check the quotes there") from error
 
 
 def _row(columns, cells):

@@ -7,6 +7,7 @@ task with both has been done and is never done again.
 import concurrent.futures
 import contextlib
 import dataclasses
+import json
 import multiprocessing
 import os
 import pathlib
@@ -24,6 +25,8 @@ from rankpose_tf.preparation import readers, sources, views
 HISTOGRAM_EDGES = tuple(range(-180, 181, 15))
 # What is told of a shard.
 _SHARD = {"file": str, "identities": int, "views": int, "bytes": int, "checksum": str}
+# Bytes of what is told of a view and of an identity, beside their names.
+_ROW = 400
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +86,7 @@ def read_statistics(task):
       RankPoseError: if its file is damaged.
     """
     advice = "run the same command again"
-    counted = damage.json_object("out", task.statistics, advice)
+    counted = damage.json_object("out", task.statistics, advice, largest=_largest(task))
     with damage.told("out", task.statistics, advice):
         histogram = np.reshape(counted["histogram"], (3, len(HISTOGRAM_EDGES) - 1))
         return {
@@ -92,6 +95,16 @@ def read_statistics(task):
             "skipped": [(str(path), str(reason)) for path, reason in counted["skipped"]],
             "histogram": histogram.astype(int),
         }
+
+
+def _largest(task):
+    """Bytes that the statistics may have: each name of the task once, and what stands beside."""
+    names = [
+        (identity.name, identity.group, [view.path for view in identity.views])
+        for identity in task.identities
+    ]
+    rows = task.views + len(task.identities)
+    return damage.LARGEST_JSON + len(json.dumps(names)) + _ROW * rows
 
 
 def run(plan, tasks, workers, progress):

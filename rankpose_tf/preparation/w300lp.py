@@ -38,10 +38,14 @@ def list_identities(source, names, options):
     """
     del options
     listed, skipped = mat_labels.pictures_with_labels(names)
+    own = pathlib.PurePath(source.name).stem
+    listed, copies = mat_labels.first_copies(
+        listed, lambda path: (path.parent.name or own, path.stem)
+    )
     faces = {}
     for picture, label in listed:
         path = pathlib.PurePosixPath(picture)
-        subset = path.parent.name or pathlib.PurePath(source.name).stem
+        subset = path.parent.name or own
         stem, number = _split_view(path.stem)
         listed_view = views.ListedView(picture, f"{subset}/{path.name}", label)
         faces.setdefault((subset, stem), []).append((number, listed_view))
@@ -50,7 +54,7 @@ def list_identities(source, names, options):
         ordered = tuple(v for _, v in sorted(numbered, key=lambda pair: (pair[0], pair[1].path)))
         group = f"{subset.removesuffix('_Flip')}/{stem}"
         identities.append(views.ListedIdentity(f"{subset}/{stem}", group, ordered))
-    return views.Listing(identities, skipped, mat_labels.stamps(names))
+    return views.Listing(identities, skipped + copies, mat_labels.stamps(names))
 
 
 def _split_view(stem):

@@ -70,7 +70,7 @@ def content(image):
     if isinstance(image, (bytes, bytearray, memoryview)):
         return bytes(image)
     try:
-        return pathlib.Path(image).expanduser().read_bytes()
+        return pathlib.Path(os.path.expanduser(image)).read_bytes()
     except TypeError as error:
         raise RankPoseError(
             f"images: expected bytes or a path, received {type(image).__name__}; decoded pictures "

@@ -17,8 +17,8 @@ from rankpose_tf.core.errors import RankPoseError
 # What would make one cell better trained than another, or another run altogether.
 OF_THE_RECIPE = (
     *("tower", "tower_weights", "compact_width", "input_size", "batch_size"),
-    *("learning_rate", "epochs", "steps_per_epoch", "pairs_per_identity", "validation_identities"),
-    *("seed", "data", "workdir", "checkpoint_steps"),
+    *("learning_rate", "epochs", "photo_epochs", "steps_per_epoch", "pairs_per_identity"),
+    *("validation_identities", "seed", "data", "workdir", "checkpoint_steps"),
 )
 
 
@@ -82,12 +82,15 @@ def flag_lines(path):
     """The flags of a flagfile, one a line, files within it put in their place.
 
     Raises:
-      RankPoseError: if there is no such file.
+      RankPoseError: if there is no such file, or one that it names.
     """
     path = flagfiles.find(path)
     if not pathlib.Path(path).is_file():
         raise RankPoseError(f"flagfile: there is no file {path!r}")
-    return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
+    try:
+        return tuple(flags.FlagValues().read_flags_from_files([f"--flagfile={path}"]))
+    except flags.Error as error:
+        raise RankPoseError(f"flagfile: {path!r} can't be read whole: {error}") from error
 
 
 def list_runs(*, workdir, recipe, cells, seeds, data):

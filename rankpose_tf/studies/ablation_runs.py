@@ -19,6 +19,7 @@ from rankpose_tf.core import damage, files
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder
 from rankpose_tf.evaluation import metrics
+from rankpose_tf.training import flags_cfg
 
 _CHILD = "rankpose_tf.studies.child"
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -83,8 +84,11 @@ def _share_done(run, eval_data):
     if not (recorded.is_file() and history.is_file()):
         return 0.0
     settings = dict(line.partition("=")[::2] for line in recorded.read_text().splitlines())
+    planned = settings.get("--epochs", "")
+    if not planned.isdecimal():  # A damaged file is told by the training, not by its bar.
+        return 0.0
     epochs = len(history.read_text().splitlines()) - 1
-    return _TRAINING_SHARE * min(1.0, epochs / int(settings["--epochs"]))
+    return _TRAINING_SHARE * min(1.0, epochs / max(1, int(planned)))
 
 
 def check_flags(run):
@@ -93,8 +97,7 @@ def check_flags(run):
     Raises:
       RankPoseError: names the flags.
     """
-    # As for a training run: without a checkpoint it binds no one.
-    if not (run.settings.is_file() and (run.workdir / "last.keras").is_file()):
+    if not (run.settings.is_file() and flags_cfg.binds(run.workdir)):
         return
     begun = run.settings.read_text(encoding="utf-8").splitlines()
     differing = sorted(set(begun) ^ set(run.lines))
@@ -125,12 +128,13 @@ def is_finished(run, eval_data, test_set):
     if not ((run.workdir / "result.json").is_file() and path.is_file()):
         return False
     tested = read_evaluation(path)
-    before = (tested["set"], tested["crop"]["boxes"])
-    now = (test_set["protocol_set"], test_set["box_source"])
+    before = (tested["images"], tested["set"], tested["crop"]["boxes"])
+    now = (test_set["views_within_limit"], test_set["protocol_set"], test_set["box_source"])
     if before != now:
+        of = "{:,} pictures of {} with boxes of {}".format
         raise RankPoseError(
-            f"eval_data: {str(path)!r} is of {' with boxes of '.join(before)}, received "
-            f"{' with boxes of '.join(now)} under the same folder name; rename the folder"
+            f"eval_data: {str(path)!r} is of {of(*before)}, received {of(*now)} under the same "
+            "folder name; rename the folder"
         )
     return True
 
@@ -156,7 +160,9 @@ def read_result(path):
     trained = damage.json_object("workdir", path, advice)
     with damage.told("workdir", path, advice):
         chosen = [trained["best"].get(name) for name in ("val_mae", "val_ordered")]
-        chosen.append(trained.get("held_out", {}).get("ordered"))
+        held_out = trained.get("held_out", {})
+        chosen += [held_out.get("ordered"), held_out.get("mae", {}).get("mean")]
+        chosen.append(trained.get("recipe", {}).get("photo_epochs"))
         numbers = [number for number in chosen if number is not None]
         numbers += [trained[name] for name in ("best_epoch", "seconds", "steps")]
         _require_kinds(numbers, (trained["training_set"],))

@@ -88,12 +88,8 @@ def _figures(run, eval_data):
     path = ablation_runs.evaluation_folder(run, eval_data) / "evaluation.json"
     tested = ablation_runs.read_evaluation(path)
     trained = ablation_runs.read_result(run.workdir / "result.json")
-    best = trained["best"]
     figures = {angle: tested["mae"][angle] for angle in COLUMNS}
-    figures["held_out_mean"] = best.get("val_mae")
-    # An epoch on photos is chosen by photos, which have no order: val_ordered is 0 then.
-    ordered = trained.get("held_out", {}).get("ordered")
-    figures["held_out_ordered"] = best.get("val_ordered") if ordered is None else ordered
+    figures |= _of_held_out(trained)
     figures |= {"best_epoch": trained["best_epoch"], "training_seconds": trained["seconds"]}
     shared = {
         "protocol": tested["protocol"],
@@ -102,6 +98,18 @@ def _figures(run, eval_data):
         "steps": trained["steps"],
     }
     return figures, shared
+
+
+def _of_held_out(trained):
+    """MAE over all views of held-out people, share of their pairs in order; None if unknown."""
+    held_out = trained.get("held_out", {})
+    # An epoch on photos is chosen by photos: theirs is another MAE, and they have no order.
+    by_photos = trained.get("recipe", {}).get("photo_epochs", 0) > 0
+    chosen = {} if by_photos else trained["best"]
+    return {
+        "held_out_mean": held_out.get("mae", {}).get("mean", chosen.get("val_mae")),
+        "held_out_ordered": held_out.get("ordered", chosen.get("val_ordered")),
+    }
 
 
 def _cell(name, runs, paper):

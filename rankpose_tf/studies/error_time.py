@@ -33,7 +33,7 @@ def read(path):
         )
     try:
         numbers = [{name: float(row[name]) for name in COLUMNS[1:]} for row in rows]
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise RankPoseError(
             f"table: {str(path)!r} has a value that is no number ({error})"
         ) from error

@@ -11,7 +11,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.core.pose import ANGLES
 from rankpose_tf.data import identity_split, pairs, prepared_folder, shards
 from rankpose_tf.models import saving
-from rankpose_tf.training import held_out, stages
+from rankpose_tf.training import held_out, stages, workdir
 
 # Differences of two labels, degrees.
 EDGES = (0, 2, 5, 10, 20, 360)
@@ -23,7 +23,8 @@ def measure(path, data, validation_identities=None, batch_size=64):
     Args:
       path: workdir or .keras file, trained on `data`.
       data: prepared shards.
-      validation_identities: how many the model's training held out; None is what the model says.
+      validation_identities: how many the model's training held out; None is what the model says,
+        which then tells too whether it left out views beyond 99 degrees, as is usual.
       batch_size: pairs at once.
 
     Returns:
@@ -34,13 +35,16 @@ def measure(path, data, validation_identities=None, batch_size=64):
 
     Raises:
       RankPoseError: where nothing is held out, or nothing held out is a pair with an order; for a
-        model that doesn't say how many.
+        model that doesn't say how many, or that was trained on other data.
     """
     network, description = saving.load_model(path)
     rows = prepared_folder.read_identity_table(data)
+    workdir.require_same_data(path, data)
+    filter_angles = True
     if validation_identities is None:
         recipe = held_out.recipe_of(path, description, "pass --validation_identities")
         validation_identities = stages.held_out_count(recipe.validation_identities, rows)
+        filter_angles = recipe.filter_angles
     threshold = identity_split.held_out_threshold(rows, validation_identities)
     if threshold < 0:
         raise RankPoseError("validation_identities: expected 1 or more, received 0")
@@ -49,6 +53,7 @@ def measure(path, data, validation_identities=None, batch_size=64):
         input_size=description["input_size"],
         batch_size=batch_size,
         threshold=threshold,
+        filter_angles=filter_angles,
         crop_scale=description["crop_scale"],
     )
     true, predicted = [], []

@@ -49,10 +49,14 @@ def write(data, folder, part=0, validation_identities=None):
         raise RankPoseError(f"part: expected 0 to {PARTS - 1}, received {part}")
     folder = files.new_folder("folder", folder)
     rows = {"own": [], "mixed": [], "test": [], "clean": []}
+    parts = {}
     for number, record in enumerate(_held_out(data, validation_identities)):
-        for view in _views(record):
+        # A face and its mirrored copy are one group, and on one side.
+        group = record["group"].numpy()
+        of_group = parts.setdefault(group, len(parts) % PARTS)
+        for view in _views(record, number):
             poor = _poor(view)
-            if number % PARTS == part:
+            if of_group == part:
                 rows["test"].append(poor)
                 rows["clean"].append(view)
             else:
@@ -72,16 +76,19 @@ def _held_out(data, count):
     return shards.readable(parsed, data)
 
 
-def _views(record):
-    """Usable views of an identity: name, identity, content (bytes), box, pose (degrees)."""
+def _views(record, number):
+    """Usable views of an identity: name, identity, content (bytes), box, pose (degrees).
+
+    A name begins with the identity's number and the view's: two sets' folders may hold one name.
+    """
     names, images, boxes, poses = (
         record[key].numpy() for key in ("names", "images", "boxes", "poses")
     )
     usable = records.within_limit(record["poses"]).numpy()
     for index in np.flatnonzero(usable):
         yield {
-            "name": pathlib.PurePath(names[index].decode()).name,
-            "identity": record["identity"].numpy().decode(),
+            "name": f"{number}_{index}_{pathlib.PurePath(names[index].decode()).name}",
+            "identity": record["group"].numpy().decode(),
             "content": images[index],
             "box": boxes[index],
             "pose": np.degrees(poses[index]),

@@ -51,6 +51,37 @@ def averaged_weights(siamese):
         swap.on_test_end()
 
 
+class OnlyFinite(keras.callbacks.Callback):
+    """Ends a run whose weights or validation are no longer finite, before a file has them.
+
+    `TerminateOnNaN` looks at the loss, which is of the weights before a step: what the last step
+    of an epoch broke is seen by nobody until the files are written.
+
+    Args:
+      steps: as of `SaveLast`.
+
+    Raises:
+      RuntimeError: in the words of `TerminateOnNaN`.
+    """
+
+    def __init__(self, steps=0):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if _is_in_between(batch + 1, self.steps, self.params["steps"]):
+            self._check({})
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check(logs or {})
+
+    def _check(self, logs):
+        weights = self.model.trainable_variables
+        finite = all(bool(tf.reduce_all(tf.math.is_finite(weight.value))) for weight in weights)
+        if not finite or math.isnan(logs.get(MONITORED, 0.0)):
+            raise RuntimeError("NaN or Inf loss: the last step made weights that are not finite")
+
+
 class SaveLast(keras.callbacks.Callback):
     """Writes last.keras, the state to resume from, every epoch and every `steps` steps.
 
@@ -223,7 +254,8 @@ class SaveBest(keras.callbacks.Callback):
         value = float((logs or {}).get(MONITORED, -math.inf))
         if self.last_stage and epoch == self.last_stage:
             self.best = math.inf
-        if value > self.best:
+        # Of two alike the first, as `loop._cost` chooses; without a value, the last.
+        if MONITORED in (logs or {}) and not value < self.best:
             return
         self.best = value
         description = {**self.description, "epoch": epoch + 1}

@@ -25,7 +25,7 @@ class ErrorRecipe:
     epochs: int = _option(15, "How often to go through the drawn views.", 1)
     batch_size: int = _option(256, "Views a step.", 1)
     learning_rate: float = _option(1e-3, "Adam's at the first step; one cosine decay to 0.", 0.0)
-    seed: int = _option(0, "Of weights, order and drawn views.", 0)
+    seed: int = _option(0, "Of weights, order and drawn views.", 0, 2**32 - 1)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -1,9 +1,19 @@
 """A recipe as the text of a run's flags.cfg, read back, and held against another."""
 
 import dataclasses
+import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.training.recipe import OF_A_SESSION, Recipe, groups
+
+
+def binds(workdir):
+    """Whether the flags.cfg of a run's folder may not change: what it made is there.
+
+    A run that never came to a checkpoint, stopped by a wrong flag say, binds no one.
+    """
+    made = ("last.keras", "best.keras", "result.json")
+    return any(pathlib.Path(workdir, name).is_file() for name in made)
 
 
 def to_flagfile(recipe):

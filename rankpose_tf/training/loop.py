@@ -178,8 +178,11 @@ def _fit_stages(recipe, workdir, siamese, run, epoch_steps, hooks, devices):
 
 
 def _hooks(recipe, workdir, stream, savers, devices, checkpoint_steps):
-    """Callbacks in their order: no loss that is not finite may reach a saver."""
-    hooks = [keras.callbacks.TerminateOnNaN(raise_error=True)]
+    """Callbacks in their order: nothing that is not finite may reach a saver."""
+    hooks = [
+        keras.callbacks.TerminateOnNaN(raise_error=True),
+        callbacks.OnlyFinite(checkpoint_steps),
+    ]
     if devices.is_chief:
         hooks += [
             *savers,

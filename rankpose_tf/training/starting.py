@@ -6,6 +6,7 @@ refused.
 """
 
 import hashlib
+import os
 import pathlib
 
 from rankpose_tf.core.errors import RankPoseError
@@ -26,7 +27,8 @@ def file(init):
     Raises:
       RankPoseError: if there is none.
     """
-    path = pathlib.Path(shipped.model_path("" if init == "shipped" else init)).expanduser()
+    path = shipped.model_path("" if init == "shipped" else init)
+    path = pathlib.Path(os.path.expanduser(path))
     path = path / "best.keras" if path.is_dir() else path
     if not path.is_file():
         raise RankPoseError(

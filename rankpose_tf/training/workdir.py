@@ -8,7 +8,7 @@ import keras
 from rankpose_tf.core import damage, files, locks
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder
-from rankpose_tf.training.flags_cfg import differences, from_flagfile, to_flagfile
+from rankpose_tf.training.flags_cfg import binds, differences, from_flagfile, to_flagfile
 
 # Options that name a file or folder -> the line of flags.cfg that tells its content.
 _CONTENTS = {
@@ -39,13 +39,22 @@ def claimed(workdir, recipe, contents=None):
     files.new_folder("workdir", workdir, resumed=record.is_file(), own="training run")
     workdir.mkdir(parents=True, exist_ok=True)
     with locks.folder("workdir", workdir, "training in"):
-        # A run that never reached a checkpoint, stopped by a wrong flag say, binds no one.
-        if record.is_file() and (workdir / "last.keras").is_file():
+        if record.is_file() and binds(workdir):
             _check_same(workdir, _text(record), recipe, contents or {})
+            _require_checkpoint(workdir)
         else:
             lines = [f"{_CONTENTS[name]}{value}\n" for name, value in (contents or {}).items()]
             files.write_text(record, "".join(lines) + to_flagfile(recipe))
         yield workdir
+
+
+def _require_checkpoint(workdir):
+    """Refuses to begin a finished run anew: its model and its figures would be replaced."""
+    if (workdir / "result.json").is_file() and not (workdir / "last.keras").is_file():
+        raise RankPoseError(
+            f"workdir: {str(workdir)!r} holds a finished run without last.keras, its checkpoint; "
+            "copy it back, or pass another --workdir to train anew"
+        )
 
 
 def require_same_data(workdir, data):
@@ -121,7 +130,7 @@ def resume(workdir):
     path = workdir / "last.keras"
     if not path.is_file():
         return None
-    advice = "remove this checkpoint to start the run anew, or pass another --workdir"
+    advice = "remove it to start an unfinished run anew, or pass another --workdir"
     # Keras reports damage by many types, from KeyError to OSError.
     with damage.told("workdir", path, advice, "could not be read", others=(Exception,)):
         return keras.models.load_model(path)

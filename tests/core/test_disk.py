@@ -24,6 +24,7 @@ def wrapped(error):
     [
         (OSError(errno.ENOSPC, "x", "a/b.csv"), "'a/b.csv': no space left on device; make room"),
         (OSError(errno.EROFS, "x", b"a"), "'a': read-only file system; pass a place"),
+        (OSError(errno.ENAMETOOLONG, "x", "a"), "'a': file name too long; pass a shorter name"),
         (PermissionError(errno.EACCES, "x"), "the disk: permission denied; pass a place"),
         # As h5py and TensorFlow say it.
         (OSError("Can't write data (errno = 28, 'No space left on device')"), "no space left"),
@@ -43,6 +44,7 @@ def test_what_a_disk_refuses_is_told(error, told):
         OSError("damaged"),
         # A server's answer, which no disk gave.
         RuntimeError("Permission denied"),
+        RuntimeError("File name too long"),
     ],
 )
 def test_other_errors_are_not_the_disks(error):

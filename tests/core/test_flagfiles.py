@@ -26,7 +26,9 @@ def test_a_file_that_is_there_comes_before_the_packages(tmp_path, monkeypatch):
     assert flagfiles.find("flags/compact.cfg") == str(flagfiles.FOLDER / "compact.cfg")
 
 
-@pytest.mark.parametrize("path", ["wide.cfg", "mine/flags/wide.cfg", "/flags/wide.cfg", "flags"])
+@pytest.mark.parametrize(
+    "path", ["wide.cfg", "mine/flags/wide.cfg", "/flags/wide.cfg", "flags", "~nobody.cfg"]
+)
 def test_another_path_stays(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert flagfiles.find(path) == path

@@ -279,10 +279,24 @@ def test_paths_that_hold_no_file_are_refused_with_the_reason(tmp_path):
         (tmp_path / "pipe.jpg", "no regular file"),
         (tmp_path / "broken.jpg", "is a link to nothing"),
         ("with\x00zero.jpg", "null"),
+        ("~nobody-of-this-name.jpg", "No such file"),
+        ("~nobody-of-this-name/a.jpg", "No such file"),
+        ("~with\x00zero.jpg", "null"),
     ):
         with pytest.raises(pictures.PictureError, match=reason) as error:
             pictures.read(path)
         assert error.value.reason in str(error.value) and "\n" not in error.value.reason
+
+
+def test_a_picture_in_ones_home_is_read_and_one_that_begins_with_a_tilde(
+    colours, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for path, name in (("home/a.png", "~/a.png"), ("~$face.png", "~$face.png")):
+        Image.fromarray(colours).save(tmp_path / path)
+        np.testing.assert_array_equal(pictures.read(name), colours)
 
 
 def test_a_picture_error_is_a_users_mistake():

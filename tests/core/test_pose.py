@@ -92,6 +92,27 @@ def test_at_gimbal_lock_roll_is_zero_and_the_rotation_is_kept(yaw):
     np.testing.assert_allclose(pose.rotation_from_angles(back), rotation, atol=1e-12)
 
 
+@pytest.mark.parametrize("yaws", [(-60, 60), (85, 89), (89.9, 90), (-90, -89.9)])
+@pytest.mark.parametrize(
+    "stored",
+    [
+        lambda rotation: np.round(rotation, 3),
+        lambda rotation: np.round(rotation, 4),
+        lambda rotation: np.round(rotation, 5),
+        lambda rotation: rotation.astype(np.float32),
+    ],
+    ids=["3 decimals", "4 decimals", "5 decimals", "float32"],
+)
+def test_a_rounded_rotation_comes_back_up_to_the_lock(yaws, stored):
+    generator = np.random.default_rng(0)
+    angles = generator.uniform(-40, 40, (2000, 3))
+    angles[:, 0] = generator.uniform(*yaws, len(angles))
+    rotation = pose.rotation_from_angles(np.radians(angles))
+    # Not from_matrix, which refuses some matrices of 3 decimals.
+    back = pose.rotation_from_angles(pose.angles_from_rotation(stored(rotation)))
+    assert np.degrees(pose.geodesic_distance(back, rotation)).max() < 0.1
+
+
 @pytest.mark.parametrize("turn", [0.0, 1e-8, 1e-3, 1.0, 3.0, np.pi - 1e-8, np.pi])
 def test_geodesic_distance_is_the_angle_of_the_turn(turn):
     start = Rotation.from_euler("xyz", [0.3, -0.8, 0.5])

@@ -107,8 +107,41 @@ def test_columns_may_be_in_any_order_with_others_between_them(data, tmp_path):
     ],
 )
 def test_names_match_by_the_end_of_their_path_where_that_is_one_picture_alone(name, place):
-    index = other_systems._index(["a.jpg", "sub/c.png", "c.jpg", "01/e.png", "02/e.png"])
-    assert other_systems._find(name, index) == place
+    names = ["a.jpg", "sub/c.png", "c.jpg", "01/e.png", "02/e.png"]
+    assert other_systems._find(name, other_systems._index(names), names) == place
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("anna/1.jpg", 0),
+        ("./anna/1.jpg", 0),
+        ("/x/anna/1.png", 0),
+        ("../1.png", 0),
+        ("bob/1.jpg", None),
+        ("x/bob/1.jpg", None),
+        ("anna/2.jpg", None),
+        ("ob/2.jpg", None),
+    ],
+)
+def test_a_picture_of_another_folder_is_not_taken_for_one_of_the_same_name(name, place):
+    names = ["anna/1.jpg", "bob/2.jpg"]
+    assert other_systems._find(name, other_systems._index(names), names) == place
+
+
+def test_a_row_of_another_folder_is_unknown_and_its_namesake_is_missing():
+    known = {
+        "names": ["anna/1.jpg", "bob/2.jpg"],
+        "identities": ["anna", "bob"],
+        "true": np.zeros((2, 3)),
+        "within": np.ones(2, bool),
+    }
+    rows = [("bob/1.jpg", np.ones(3)), ("bob/2.jpg", np.ones(3))]
+    poses, counts = other_systems.match(rows, known, True, True, "x.csv")
+    assert counts == {"rows": 2, "missing": 1, "unknown": 1, "outside_filter": 0}
+    assert poses["names"] == ["bob/2.jpg"]
+    with pytest.raises(RankPoseError, match="1 of 2 pictures .*'anna/1.jpg' .1 of its 2 rows"):
+        other_systems.match(rows, known, True, False, "x.csv")
 
 
 def _refused(data, path, message, **options):
@@ -157,7 +190,24 @@ def test_a_cell_that_is_no_number_is_named_by_its_line(data, tmp_path, cell):
 
 def test_radians_are_noticed(data, tmp_path):
     rows = [(name, *np.radians(angles)) for name, *angles in ROWS]
-    _refused(data, _file(tmp_path, rows), r"no angle .* is over 0\.77, so they seem to be radians")
+    message = r"no angle .* is over 0\.77, and as radians .* they seem to be radians"
+    _refused(data, _file(tmp_path, rows), message)
+
+
+def test_the_labels_themselves_are_refused_in_radians(data, tmp_path):
+    rows = [(name, *np.radians(angles)) for name, angles in POSES.items()]
+    _refused(data, _file(tmp_path, rows), "they seem to be radians; expected degrees")
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (0.5, -0.2, 0.1)])
+def test_a_system_that_always_answers_straight_ahead_is_scored(data, tmp_path, angles):
+    rows = [(name, *angles) for name in POSES]
+    result, _ = other_systems.evaluate_file(predictions=_file(tmp_path, rows), data=data)
+    tested = np.array([POSES["a.jpg"], POSES["sub/c.png"]])
+    error = np.abs(tested - angles).mean(axis=0)
+    assert [result["mae"][angle] for angle in ("yaw", "pitch", "roll")] == pytest.approx(
+        error, abs=1e-4
+    )
 
 
 def test_small_angles_are_no_radians_where_the_labels_are_small_too():

@@ -261,15 +261,17 @@ def test_one_picture_that_can_not_be_read_loses_no_other(judge, tmp_path, caplog
     whole = tmp_path / "whole.png"
     whole.write_bytes(png(scene(30, 40)))
     given = [str(whole), "/absent.jpg", scene(9, 9), b"no picture", scene(5, 5)[..., 0], whole]
+    given.append("~$nobody.jpg")
     found = judge.predict(given, on_error="nan").as_array()
-    np.testing.assert_array_equal(np.isnan(found).all(axis=1), [0, 1, 0, 1, 1, 0])
+    np.testing.assert_array_equal(np.isnan(found).all(axis=1), [0, 1, 0, 1, 1, 0, 1])
     np.testing.assert_array_equal(found[0], judge.predict(whole).as_array())
     np.testing.assert_array_equal(found[2], judge.predict(given[2]).as_array())
     told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 3
+    assert len(told) == 4
     assert told[0].startswith("image[1]: its pose is NaN: image: /absent.jpg: can't be opened")
     assert told[1].startswith("image[3]: ") and "no JPEG, PNG" in told[1]
     assert told[2].startswith("image[4]: ") and "np.stack" in told[2]
+    assert told[3].startswith("image[6]: ") and "~$nobody.jpg: can't be opened" in told[3]
     with pytest.raises(pictures.PictureError, match="absent"):
         judge.predict(given)
     with pytest.raises(pictures.PictureError, match="absent"):

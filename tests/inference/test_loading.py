@@ -327,6 +327,8 @@ def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(RankPoseError, match=f"received '{tmp_path}/absent'"):
         rankpose_tf.load("~/absent")
+    with pytest.raises(RankPoseError, match="received '~nobody-of-this-name/absent'"):
+        rankpose_tf.load("~nobody-of-this-name/absent")
 
 
 def test_a_tflite_file_that_is_absent_or_does_not_describe_its_model_is_told(tmp_path):

@@ -198,6 +198,50 @@ def test_tensorflow_in_a_forked_process_is_refused_instead_of_waited_for():
     assert done == ["0"]
 
 
+PICTURES_IN_WORKERS = """
+    import concurrent.futures, io, multiprocessing
+    import numpy as np
+    from PIL import Image
+    from rankpose_tf.core import pictures
+
+    stream = io.BytesIO()
+    Image.fromarray(np.zeros((3, 4, 3), np.uint8)).save(stream, "PNG")
+    broken = b"no picture"
+
+    def shape(content):
+        return pictures.read(content).shape
+
+    def refused(function):
+        try:
+            function()
+        except pictures.PictureError as error:
+            return str(error).startswith("image: 10 bytes: ") and error.reason in str(error)
+
+    context = multiprocessing.get_context("fork")
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+        with context.Pool(1) as pool:
+            print(refused(lambda: pool.apply_async(shape, (broken,)).get(timeout=60)))
+            print(pool.apply_async(shape, (stream.getvalue(),)).get(timeout=60) == (3, 4, 3))
+        """,
+        """
+        with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+            print(refused(lambda: pool.submit(shape, broken).result(timeout=60)))
+            print(pool.submit(shape, stream.getvalue()).result(timeout=60) == (3, 4, 3))
+        """,
+    ],
+    ids=["Pool", "ProcessPoolExecutor"],
+)
+def test_a_worker_tells_of_a_broken_picture_and_answers_the_next(code):
+    done = run_python(textwrap.dedent(PICTURES_IN_WORKERS) + textwrap.dedent(code))
+    assert done == ["True", "True"]
+
+
 def test_only_the_process_in_which_tensorflow_ran_may_go_on():
     sharing.require_process([os.getpid()])
     sharing.require_process([])

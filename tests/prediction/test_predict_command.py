@@ -10,8 +10,10 @@ import time
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from rankpose_tf.prediction import results
+from rankpose_tf.core import pictures
+from rankpose_tf.prediction import options, results
 from tests.support.doors import run_door
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -54,6 +56,17 @@ def test_a_preview_of_pictures_is_refused(tmp_path):
     done = run_door("predict", f"{tmp_path}/a.png", "--preview")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: preview: shows videos and cameras; for pictures pass --draw\n"
+
+
+def test_more_pixels_than_pillow_reads_are_not_promised(tmp_path):
+    save(tmp_path / "a.png", np.zeros((40, 40, 3), np.uint8))
+    most = 2 * Image.MAX_IMAGE_PIXELS
+    assert pictures.LARGEST_MAX_PIXELS == most
+    assert options.Options(max_pixels=most).max_pixels == most
+    done = run_door("predict", f"{tmp_path}/a.png", f"--max_pixels={most + 1}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: max_pixels: expected at most {most}, since Pillow ")
+    assert done.stderr.endswith(f"received {most + 1}; make larger pictures smaller\n")
 
 
 @pytest.mark.end_to_end

@@ -40,6 +40,17 @@ def test_every_picture_is_an_identity_of_its_own():
     assert skipped == [("A/image00006.jpg", views.MISSING_LABEL)]
 
 
+def test_a_second_copy_is_skipped_as_one():
+    names = [f"{folder}image0000{i}{s}" for folder in ("A/", "B/A/", "") for i in (2, 4)
+             for s in (".jpg", ".mat")] + ["A/image00002.png"]  # fmt: skip
+    identities, skipped, _ = aflw2000.list_identities(None, dict.fromkeys(names), "pt3d_68")
+    kept = [view.path for identity in identities for view in identity.views]
+    assert kept == ["A/image00002.jpg", "A/image00004.jpg"]
+    others = ("A/image00002.png", "B/A/image00002.jpg", "B/A/image00004.jpg", "image00002.jpg",
+              "image00004.jpg")  # fmt: skip
+    assert skipped == [(path, "duplicate picture") for path in others]
+
+
 def test_the_layout_is_recognised_even_if_the_first_label_is_corrupt(tmp_path):
     source = _folder(tmp_path, image00001=b"broken", image00002=_label())
     assert aflw2000.claims(source, source.stamps())

@@ -76,6 +76,23 @@ def test_a_box_that_is_none_has_a_reason(cells, reason):
     assert box_columns.read(dict.fromkeys("xywh", ""), tuple("xywh")) is None
 
 
+@pytest.mark.parametrize("cell", ["1,024", "12,345", "1,024,000", "-1,024"])
+def test_thousands_in_a_table_with_commas_are_not_taken_for_decimals(cell):
+    row = dict(zip("xywh", ("20", cell, "30", "40"), strict=True))
+    with pytest.raises(views.SkippedView) as skipped:
+        box_columns.read(row, tuple("xywh"), ",")
+    assert str(skipped.value) == views.THOUSANDS_BOX
+
+
+def test_decimals_with_a_comma_are_read_where_they_can_be_nothing_else():
+    row = dict(zip("xywh", ("20,5", "0,125", "30,25", "40"), strict=True))
+    box = [20.5, 0.125, 20.5 + 30.25, 0.125 + 40]
+    np.testing.assert_array_equal(box_columns.read(row, tuple("xywh"), ","), box)
+    row["y"] = "12,125"
+    expected = [20.5, 12.125, 20.5 + 30.25, 12.125 + 40]
+    np.testing.assert_array_equal(box_columns.read(row, tuple("xywh"), ";"), expected)
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -119,6 +119,13 @@ def test_a_table_with_comma_decimals_is_read_and_unquoted_ones_are_named(tmp_pat
     assert _listed(shifted)[:2] == ([], [("a.jpg", views.LONG_ROW)])
 
 
+def test_a_box_of_thousands_is_skipped_with_its_reason(tmp_path):
+    rows = 'a.jpg,p,1,2,3,"1,024",2,"1,100",9\nb.jpg,p,1,2,3,1024,2,1100,9\n'
+    identities, skipped, _ = _listed(_csv(tmp_path, _HEADER + rows))
+    assert [v.path for i in identities for v in i.views] == ["b.jpg"]
+    assert skipped == [("a.jpg", views.THOUSANDS_BOX)]
+
+
 def test_one_picture_under_several_spellings_is_a_duplicate(tmp_path):
     rows = "a/b.jpg,p,1,2,3,,,,\n.\\a\\b.jpg,p,1,2,3,,,,\n./a//b.jpg,p,1,2,3,,,,\n"
     identities, skipped, _ = _listed(_csv(tmp_path, _HEADER + rows))

@@ -113,6 +113,36 @@ def test_of_a_table_only_itself_is_listed_but_its_neighbours_are_read(tmp_path):
     assert source.read("a.jpg") == b"a.jpg"
 
 
+def test_a_linked_table_is_what_the_link_is_called_and_its_pictures_lie_beside_the_link(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "0123abcd").write_bytes(b"image")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.jpg").write_bytes(b"a.jpg")
+    (tmp_path / "set" / "m.csv").symlink_to(tmp_path / "store" / "0123abcd")
+    source = sources.open_source(tmp_path / "set" / "m.csv")
+    assert (source.name, list(source.stamps())) == ("m.csv", ["m.csv"])
+    assert (source.read("m.csv"), source.read("a.jpg")) == (b"image", b"a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    # Where the system itself looks: the parent of the folder that is linked.
+    assert sources.open_source(f"{tmp_path}/link/../set/m.csv").read("a.jpg") == b"a.jpg"
+
+
+def test_a_link_without_a_suffix_is_what_it_leads_to(tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "m.csv").write_bytes(b"image")
+    (tmp_path / "table").symlink_to(tmp_path / "set" / "m.csv")
+    (tmp_path / "folder").symlink_to(tmp_path / "set")
+    assert sources.open_source(tmp_path / "table").name == "m.csv"
+    assert sources.open_source(tmp_path / "folder").name == "set"
+
+
+@pytest.mark.parametrize("name", ["loop", "loop.csv", "loop.zip"])
+def test_a_link_to_itself_is_one_sentence(tmp_path, name):
+    (tmp_path / name).symlink_to(tmp_path / name)
+    with pytest.raises(RankPoseError, match=f"there is nothing at .*{name}'; pass a folder"):
+        sources.open_source(tmp_path / name)
+
+
 def test_a_file_that_claims_too_much_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a").write_bytes(b"1" * 1000)

@@ -68,6 +68,35 @@ def test_a_quoted_cell_may_hold_the_separator_and_a_longer_row_is_kept_apart():
 
 
 @pytest.mark.parametrize(
+    "rows",
+    [
+        ['"b.png,1', "c.png,2", "d.png,3"],
+        ['"b.png,1', "c.png,2", '"d.png",3'],
+        ['"b.png"g,1', "c.png,2"],
+        ['"b.png,1', "c" * 200_000],
+    ],
+)
+@pytest.mark.parametrize("head", ["", "# ours\n", "sep=,\n"])
+def test_a_quote_that_swallows_what_follows_is_told_with_its_line(head, rows):
+    lines = [*head.splitlines(), "image,yaw", "a.png,0"]
+    text = "\n".join([*lines, *rows]) + "\n"
+    with pytest.raises(ValueError, match=f"^line {len(lines) + 1}: .*check the quotes"):
+        table_rows.parse("t.csv", text.encode())
+
+
+def test_quotes_that_are_doubled_or_inside_a_cell_are_read():
+    content = b'image,yaw\n"a ""x"".png",1\nb"c.png,2\n"d.png", "3"\n"e\nf.png",4\n""\n'
+    table = table_rows.parse("t.csv", content)
+    assert [(number, row["image"]) for number, row in table.rows] == [
+        (2, 'a "x".png'),
+        (3, 'b"c.png'),
+        (4, "d.png"),
+        (6, "e\nf.png"),
+        (7, ""),
+    ]
+
+
+@pytest.mark.parametrize(
     ("cells", "numbers"),
     [
         (["10,5", "-3,25", "1"], [10.5, -3.25, 1.0]),

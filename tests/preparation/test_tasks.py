@@ -10,6 +10,7 @@ import time
 import pytest
 import tensorflow as tf
 
+from rankpose_tf.core import damage
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import prepared_folder, records
 from rankpose_tf.preparation import plan as plans
@@ -83,6 +84,24 @@ def test_a_shard_without_its_description_or_cut_short_is_written_again(tmp_path)
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     for task in work:
         assert task.shard.read_bytes() == (tmp_path / "whole" / task.shard.name).read_bytes()
+
+
+def test_a_shard_may_have_any_number_of_identities_and_skipped_views(tmp_path, monkeypatch):
+    """What is told of a shard grows with it, beyond what any other JSON file of ours has."""
+    source = made_up.write_300w_lp(tmp_path / "lp", faces=9)
+    for number in range(2):
+        (source / "300W_LP" / "AFW" / f"face_0_{number}.jpg").write_bytes(b"broken")
+    monkeypatch.setattr(damage, "LARGEST_JSON", 1000)
+    plan = plans.make(source, shards=1)
+    (task,) = tasks.cut(plan, tmp_path / "out", 1)
+    task.statistics.parent.mkdir(parents=True)
+    tasks.run(plan, [task], workers=1, progress=False)
+    assert task.statistics.stat().st_size > 1000
+    statistics = tasks.read_statistics(task)
+    assert len(statistics["rows"]) == 8 and len(statistics["skipped"]) == 2
+    task.statistics.write_bytes(b" " * 100_000 + task.statistics.read_bytes())
+    with pytest.raises(RankPoseError, match="is damaged .*bytes.*run the same command again"):
+        tasks.read_statistics(task)
 
 
 def test_two_runs_at_once_are_refused(tmp_path, monkeypatch):

@@ -61,6 +61,16 @@ def test_a_picture_without_mat_is_skipped_and_other_folders_are_ignored():
     assert skipped == [("L/AFW/a_1.jpg", views.MISSING_LABEL)]
 
 
+def test_a_second_copy_is_skipped_as_one():
+    stems = ("AFW/a_0", "AFW/a_1", "AFW_Flip/a_0", "HELEN/a_0")
+    names = _pairs(*stems, *(f"backup/{stem}" for stem in stems))
+    identities, skipped, _ = _listed([*names, "AFW/a_0.png"])
+    once, _, _ = _listed(_pairs(*stems))
+    assert identities == once
+    others = ("AFW/a_0.png", *(f"backup/{stem}.jpg" for stem in stems))
+    assert sorted(skipped) == [(path, "duplicate picture") for path in others]
+
+
 def _read(folder, picture=None, label=None):
     (folder / "a_0.jpg").write_bytes(made_up.jpeg() if picture is None else picture)
     (folder / "a_0.mat").write_bytes(made_up.label() if label is None else label)

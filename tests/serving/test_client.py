@@ -332,6 +332,7 @@ def test_one_client_serves_several_threads(connect):
         (lambda client: client.predict("a.jpg"), "images: expected a list"),
         (lambda client: client.predict([3]), "images: expected bytes or a path, received int"),
         (lambda client: client.predict(["no.jpg"]), "'no.jpg' can't be read: No such file"),
+        (lambda client: client.predict(["~no.jpg"]), "'~no.jpg' can't be read: No such file"),
         (lambda client: client.predict_crops([b"1"], np.zeros((2, 4))), r"boxes: .*\(1, 4\)"),
         (lambda client: client.predict_arrays(np.zeros((1, 4, 4, 3))), "arrays: .* float64"),
         (lambda client: client.predict([b"1"], deadline=0), "deadline: expected seconds"),

@@ -123,9 +123,9 @@ def test_runs_come_seed_by_seed(tmp_path):
 
 
 def test_a_cell_may_not_train_longer_or_larger_than_another(tmp_path):
-    files = write(tmp_path, recipe="--epochs=2\n", a="--beta=1\n--epochs=3\n--tower=compact\n")
+    files = write(tmp_path, recipe="--epochs=2\n", a="--photo_epochs=3\n--tower=compact\n")
     recipe = files.pop("recipe")
-    with pytest.raises(RankPoseError, match="a.cfg' sets --tower, --epochs, which all cells"):
+    with pytest.raises(RankPoseError, match="a.cfg' sets --tower, --photo_epochs, which all cells"):
         ablation_cells.list_runs(workdir=tmp_path, recipe=recipe, cells=files, seeds=[0], data="d")
 
 

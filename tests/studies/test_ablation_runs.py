@@ -148,11 +148,11 @@ def write_trained(workdir, prepared):
             stream.write(text)
 
 
-def write_tested(out, prepared, protocol_set=None):
+def write_tested(out, prepared, protocol_set=None, images=None):
     about = prepared_folder.read_description(prepared)
     os.makedirs(out)
     found = {"set": protocol_set or about["protocol_set"], "crop": {"boxes": about["box_source"]},
-             "protocol": "made up", "images": 4,
+             "protocol": "made up", "images": images or about["views_within_limit"],
              "mae": {"yaw": 1.0, "pitch": 1.0, "roll": 1.0, "mean": 1.0}}  # fmt: skip
     with open(os.path.join(out, "evaluation.json"), "w") as stream:
         json.dump(found, stream)
@@ -190,7 +190,7 @@ def test_an_evaluation_of_another_set_under_the_same_name_is_refused(folder, pre
     run, _ = runs = listed(folder, prepared)
     write_trained(run.workdir, prepared)
     write_tested(ablation_runs.evaluation_folder(run, prepared), prepared, "other faces")
-    with pytest.raises(RankPoseError, match="eval_data: .*is of other faces.*received rendered"):
+    with pytest.raises(RankPoseError, match="eval_data: .* of other faces .*received .* rendered"):
         ablation_runs.complete(runs, eval_data=prepared)
 
 
@@ -199,6 +199,39 @@ def test_a_flag_without_a_checkpoint_binds_no_one(folder, prepared, commands):
     runs[0].settings.parent.mkdir(parents=True)
     runs[0].settings.write_text("--epochs=7\n")
     assert ablation_runs.complete(runs, eval_data=prepared, progress=False) == []
+
+
+def test_a_finished_run_binds_its_cell_also_without_the_checkpoint(folder, prepared, commands):
+    (run, _) = listed(folder, prepared)
+    ablation_runs.complete([run], eval_data=prepared, progress=False)
+    (run.workdir / "last.keras").unlink()
+    assert ablation_runs.complete([run], eval_data=prepared, progress=False) == []
+    assert len(commands) == 2
+    (folder / "mse.cfg").write_text("--beta=0.9\n")
+    with pytest.raises(RankPoseError, match="trained with other flags .*--beta=0.9 --beta=1"):
+        ablation_runs.complete(listed(folder, prepared), eval_data=prepared, progress=False)
+
+
+def test_an_evaluation_of_fewer_pictures_under_the_same_name_is_refused(folder, prepared):
+    run, _ = runs = listed(folder, prepared)
+    write_trained(run.workdir, prepared)
+    write_tested(ablation_runs.evaluation_folder(run, prepared), prepared, images=3)
+    with pytest.raises(RankPoseError, match="is of 3 pictures of rendered.*received 96 pictures"):
+        ablation_runs.complete(runs, eval_data=prepared)
+
+
+@pytest.mark.parametrize("recorded", ["", "--epochs=\n", "--epochs=0\n", "--epochs=2"])
+def test_a_damaged_record_is_no_reason_to_stop_the_bar(folder, prepared, commands, recorded):
+    (run, _) = listed(folder, prepared)
+    write_trained(run.workdir, prepared)
+    (run.workdir / "flags.cfg").write_text(recorded)
+    assert ablation_runs.complete([run], eval_data=prepared, progress=False) == []
+
+
+def test_a_flagfile_within_the_recipe_that_is_not_there_is_one_sentence(folder, prepared):
+    (folder / "recipe.cfg").write_text("--flagfile=absent.cfg\n")
+    with pytest.raises(RankPoseError, match="flagfile: .*cfg' can't be read whole: .*absent"):
+        listed(folder, prepared)
 
 
 def test_a_failing_cell_is_named_with_its_log_and_the_others_run(folder, prepared):

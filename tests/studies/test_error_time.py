@@ -25,6 +25,7 @@ def test_every_row_is_a_point_with_its_name(tmp_path):
         ("model,mae\nx,1\n", "lacks the columns ours, pictures, time"),
         ("", "lacks the columns"),
         (TABLE.replace("4.0", "four"), "a value that is no number .*four"),
+        (f"{TABLE}short,3\n", "a value that is no number"),
     ],
 )
 def test_another_table_is_refused(tmp_path, text, words):

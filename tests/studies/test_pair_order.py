@@ -1,5 +1,8 @@
 """Order of pairs by the difference of their labels: counted by hand, and as training counts it."""
 
+import dataclasses
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,7 +10,7 @@ from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import identity_split, pairs, prepared_folder, synthetic
 from rankpose_tf.models import saving
 from rankpose_tf.studies import pair_order
-from rankpose_tf.training import losses
+from rankpose_tf.training import held_out, losses
 from tests.conftest import write_prepared
 from tests.support.doors import run_door
 
@@ -63,11 +66,41 @@ def test_the_model_says_how_many_its_training_held_out(small_model, prepared, tm
     with pytest.raises(RankPoseError, match="does not say which .* pass --validation_identities"):
         pair_order.measure(small_model, prepared)
     network, description = saving.load_model(small_model)
-    for asked, held_out in ((5, 5), (-1, 4)):
+    for asked, count in ((5, 5), (-1, 4)):
         recipe = {"validation_identities": asked, "filter_angles": True}
         saving.save_model(network, tmp_path / "told.keras", {**description, "recipe": recipe})
         told = pair_order.measure(tmp_path / "told.keras", prepared)
-        assert told == pair_order.measure(small_model, prepared, validation_identities=held_out)
+        assert told == pair_order.measure(small_model, prepared, validation_identities=count)
+
+
+def test_the_model_says_whether_its_training_left_out_far_turned_views(small_model, tmp_path):
+    heads = []
+    for head in synthetic.identities(8, views=4, seed=3, size=48):
+        turned = [
+            dataclasses.replace(view, pose=np.array([yaw, *view.pose[1:]], np.float32))
+            for yaw, view in zip((2.0, 2.1), head.views[:2], strict=True)
+        ]
+        heads.append(dataclasses.replace(head, views=(*turned, *head.views[2:])))
+    write_prepared(tmp_path, [heads])
+    network, description = saving.load_model(small_model)
+    told = {}
+    for filtered in (True, False):
+        recipe = {"validation_identities": 4, "filter_angles": filtered}
+        path = tmp_path / f"{filtered}.keras"
+        saving.save_model(network, path, {**description, "recipe": recipe})
+        told[filtered] = pair_order.measure(path, tmp_path)["ordered"]
+        rows = prepared_folder.read_identity_table(tmp_path)
+        threshold = identity_split.held_out_threshold(rows, 4)
+        trained = held_out.errors(path, tmp_path, threshold, filter_angles=filtered)
+        assert told[filtered] == pytest.approx(trained["ordered"])
+    assert told[True] != told[False]
+
+
+def test_other_data_than_the_model_was_trained_on_are_refused(small_model, prepared, tmp_path):
+    shutil.copy(small_model / "best.keras", tmp_path)
+    (tmp_path / "flags.cfg").write_text("# fingerprint of the data: 0\n--validation_identities=4\n")
+    with pytest.raises(RankPoseError, match="data: the run .* trained on other data"):
+        pair_order.measure(tmp_path, prepared)
 
 
 def test_nothing_held_out_is_named(small_model, prepared):

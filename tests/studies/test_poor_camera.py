@@ -1,14 +1,16 @@
 """Held-out pictures as a poor camera takes them: whose they are, and where the face is in them."""
 
 import csv
+import dataclasses
 
 import cv2
 import numpy as np
 import pytest
 
 from rankpose_tf.core.errors import RankPoseError
-from rankpose_tf.data import identity_split, records
+from rankpose_tf.data import identity_split, records, synthetic
 from rankpose_tf.studies import poor_camera
+from tests.conftest import write_prepared
 
 EDGES = ("left", "top", "right", "bottom")
 
@@ -27,6 +29,27 @@ def test_no_identity_was_trained_on_or_is_in_two_tables(prepared, table, tmp_pat
     held_out = identity_split.held_out_records(prepared, threshold).map(records.parse_identity)
     assert own | test == {record["identity"].numpy().decode() for record in held_out}
     assert not own & test and test == clean and own == mixed
+
+
+def test_mirrored_copies_are_on_the_side_of_their_face_and_no_picture_replaces_another(tmp_path):
+    heads = []
+    for number, head in enumerate(synthetic.identities(6, views=2, seed=3, size=48)):
+        for subset in ("AFW", "AFW_Flip"):
+            views = [
+                dataclasses.replace(view, name=f"{subset}/{number}_{place}.jpg")
+                for place, view in enumerate(head.views)
+            ]
+            names = {"name": f"{subset}/{number}", "group": f"AFW/{number}"}
+            heads.append(dataclasses.replace(head, views=tuple(views), **names))
+    write_prepared(tmp_path, [heads])
+    counts = poor_camera.write(tmp_path, tmp_path / "poor", validation_identities=4)
+    tables = {name: rows_of(tmp_path / "poor" / name) for name in ("own", "mixed", "test", "clean")}
+    for name, rows in tables.items():
+        files = {path.name for path in (tmp_path / "poor" / name).iterdir()}
+        assert files == {row["image"] for row in rows} | {"faces.csv"}
+        assert len(files) - 1 == len(rows) == counts[f"{name}/faces.csv"]
+    own, test = ({row["identity"] for row in tables[name]} for name in ("own", "test"))
+    assert len(test) == 1 and len(own) == 3 and not own & test
 
 
 def test_the_poor_picture_is_dark_and_small_and_its_box_follows(prepared, tmp_path):

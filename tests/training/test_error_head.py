@@ -148,3 +148,5 @@ def test_people_of_one_picture_count_where_the_model_trained_on_them(run, tmp_pa
 def test_an_option_out_of_bounds_is_refused():
     with pytest.raises(RankPoseError, match="coverage: expected a number from 0.05 to 0.95"):
         ErrorRecipe(coverage=1.0)
+    with pytest.raises(RankPoseError, match="seed: expected a number from 0 to 4294967295"):
+        ErrorRecipe(seed=2**32)

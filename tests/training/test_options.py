@@ -1,5 +1,8 @@
 """The options of a recipe reach the training: data, losses, precision, what is held out."""
 
+import contextlib
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from rankpose_tf.core.errors import RankPoseError
 from rankpose_tf.data import pairs, synthetic
 from rankpose_tf.models import saving, towers
+from rankpose_tf.training import callbacks
 from rankpose_tf.training.flags_cfg import to_flagfile
 from rankpose_tf.training.recipe import Recipe
 from tests.conftest import write_prepared
@@ -25,6 +29,26 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(prepar
     with pytest.raises(RankPoseError, match="no longer finite at step 4; .*Lower --learning_rate"):
         train(prepared, tmp_path, **options)
     assert (tmp_path / "last.keras").read_bytes() == before
+
+
+def test_a_step_that_breaks_the_weights_at_an_epoch_s_end_leaves_no_file_of_them(
+    prepared, tmp_path
+):
+    options = {"epochs": 2, "steps_per_epoch": 1, "learning_rate": 1e38}
+    with pytest.raises(RankPoseError, match="no longer finite at step 1; "):
+        train(prepared, tmp_path / "run", **options)
+    assert not list(tmp_path.rglob("*.keras")) and not list(tmp_path.rglob("history.csv"))
+
+
+def test_the_best_of_two_alike_is_the_first_and_no_number_is_never_best(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(callbacks, "single_image_model", lambda model: model)
+    monkeypatch.setattr(callbacks, "averaged_weights", contextlib.nullcontext)
+    monkeypatch.setattr(callbacks, "save_model", lambda *of: saved.append(of[-1]["epoch"]))
+    best = callbacks.SaveBest(tmp_path, {}, [])
+    for epoch, value in enumerate([3.0, 2.5, 2.5, math.nan, 9.0]):
+        best.on_epoch_end(epoch, {"val_mae": value})
+    assert saved == [1, 2]
 
 
 def test_the_compact_towers_shape_and_separate_features_reach_it(prepared, tmp_path, monkeypatch):

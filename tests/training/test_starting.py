@@ -108,6 +108,11 @@ def test_a_recipe_in_python_is_held_to_the_model_too(trained, prepared, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+def test_the_folder_of_an_unknown_user_is_no_file():
+    with pytest.raises(RankPoseError, match="init: no file 'a.keras' in '~nobody-of-this-name'"):
+        starting.file("~nobody-of-this-name/a.keras")
+
+
 def test_a_file_that_is_no_model_is_named(trained, prepared, tmp_path):
     foreign = tmp_path / "foreign.keras"
     foreign.write_bytes(b"nothing")

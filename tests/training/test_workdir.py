@@ -57,3 +57,19 @@ def test_a_longer_training_is_told_what_to_do(tmp_path):
     begin(tmp_path, Recipe(epochs=3))
     with pytest.raises(RankPoseError, match="run of 3 epochs.* start anew in another --workdir"):
         begin(tmp_path, Recipe(epochs=5))
+
+
+@pytest.mark.parametrize("left", ["best.keras", "result.json"])
+def test_what_a_run_made_binds_its_folder_also_without_the_checkpoint(tmp_path, left):
+    begin(tmp_path, Recipe(beta=0.5))
+    (tmp_path / "last.keras").rename(tmp_path / left)
+    with pytest.raises(RankPoseError, match=r"--beta=0.25 \(begun with 0.5\)"):
+        begin(tmp_path, Recipe(beta=0.25))
+    assert from_flagfile((tmp_path / "flags.cfg").read_text()).beta == 0.5
+
+
+def test_a_finished_run_without_its_checkpoint_is_not_begun_anew(tmp_path):
+    begin(tmp_path, Recipe())
+    (tmp_path / "last.keras").rename(tmp_path / "result.json")
+    with pytest.raises(RankPoseError, match="holds a finished run without last.keras"):
+        begin(tmp_path, Recipe())

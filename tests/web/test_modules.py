@@ -340,6 +340,17 @@ def test_every_camera_is_reached_and_one_that_is_unplugged_blocks_no_other(node)
     assert found["none"] == "NotFoundError"
 
 
+def test_a_rounded_rotation_comes_back_up_to_the_lock(node):
+    generator = np.random.default_rng(9)
+    angles = generator.uniform(-40, 40, (60, 3))
+    angles[:, 0] = generator.uniform(89.9, 90, len(angles))
+    rotations = rotation_from_angles(np.radians(angles))
+    rounded = np.round(rotations, 3).tolist()
+    back = node("vectors.mjs", {"name": "angles_back", "rotations": rounded})
+    found = rotation_from_angles(np.radians(back))
+    assert np.degrees(geodesic_distance(found, rotations)).max() < 0.1
+
+
 def test_rows_are_read_by_the_package(node, tmp_path):
     face = {"box": [1.234, 2, 30.005, 40], "score": 0.87654, "yaw": -12.345678, "pitch": 0,
             "roll": 1e-7, "number": 3}  # fmt: skip

@@ -85,6 +85,10 @@ const functions = {
     const rotations = angles.map(rotationFromAngles);
     return { rotations, back: rotations.map(anglesFromRotation) };
   },
+  async angles_back({ rotations }) {
+    const { anglesFromRotation } = await load("pose.js");
+    return rotations.map(anglesFromRotation);
+  },
   async csv({ frames }) {
     const { Rows } = await load("results.js");
     const rows = new Rows();

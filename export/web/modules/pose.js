@@ -25,7 +25,11 @@ export function anglesFromRotation(r) {
   const locked = cosine < 1e-9;
   const yaw = Math.atan2(-r[0][2], cosine);
   const pitch = locked ? Math.atan2(-r[2][1], r[1][1]) : Math.atan2(r[1][2], r[2][2]);
-  const roll = locked ? 0 : Math.atan2(r[0][1], r[0][0]);
+  // From what pitch leaves, as in pose.py: near the lock both are noise, which then cancels.
+  const sp = Math.sin(pitch);
+  const cp = Math.cos(pitch);
+  const sine = sp * r[2][0] - cp * r[1][0];
+  const roll = locked ? 0 : Math.atan2(sine, cp * r[1][1] - sp * r[2][1]);
   return [yaw / DEGREE, pitch / DEGREE, roll / DEGREE];
 }
 
