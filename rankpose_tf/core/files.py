@@ -23,14 +23,18 @@ def replaced(path):
 
     What a killed process has left beside is swept by the next one that writes there: leftovers.py.
 
+    A link stays one: the file that it leads to is replaced. A replaced file permits what it did.
+
     Args:
       path: the final path; its folder must exist.
 
     Yields:
-      A `pathlib.Path` in the same folder, so that the rename is atomic; with the suffix of `path`,
+      A `pathlib.Path` in the file's folder, so that the rename is atomic; with its suffix,
       and hidden, so that a listing of finished files never sees it.
     """
     final = pathlib.Path(path)
+    if final.is_symlink():
+        final = final.resolve()
     with leftovers.beside(final) as beside:
         try:
             yield beside
@@ -39,8 +43,8 @@ def replaced(path):
             if error.filename is not None and os.fspath(error.filename) == str(beside):
                 error.filename = str(final)
             raise
-        # It is private to its owner until here; a finished file is as open as any other.
-        os.chmod(beside, 0o666 & ~mask())
+        # It is private to its owner until here; a new file is as open as any other.
+        os.chmod(beside, final.stat().st_mode & 0o777 if final.exists() else 0o666 & ~mask())
         os.replace(beside, final)
 
 

@@ -95,7 +95,11 @@ def read(source, max_pixels=MAX_PIXELS):
       PictureError: if it can't be read; `reason` says why.
     """
     if hasattr(source, "read"):
-        where, source = type(source).__name__, source.read()
+        where = type(source).__name__
+        try:
+            source = source.read()
+        except (OSError, ValueError) as error:  # It is closed, or was opened to write.
+            raise PictureError(where, f"gives no bytes: {error}") from error
         if not isinstance(source, bytes):
             raise PictureError(where, "gives no bytes; open the file with 'rb', or pass its path")
     if isinstance(source, bytes | bytearray | memoryview):

@@ -33,6 +33,19 @@ def test_a_file_is_as_open_as_any_other_of_the_process(tmp_path, own):
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
+def test_a_replaced_file_permits_what_it_did_and_a_link_to_it_stays_one(tmp_path):
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "poses.csv", tmp_path / "link.csv"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    files.write_text(link, "new")
+    assert real.read_text() == "new" and real.stat().st_mode & 0o777 == 0o600
+    assert link.is_symlink() and {path.name for path in tmp_path.rglob("*")} == {
+        "real", "poses.csv", "link.csv",
+    }  # fmt: skip
+
+
 def test_a_full_disk_is_told_with_the_name_of_the_file_that_was_to_be(tmp_path):
     with pytest.raises(OSError) as caught, files.replaced(tmp_path / "a.csv") as beside:
         raise OSError(28, "No space left on device", str(beside))

@@ -234,6 +234,10 @@ def test_open_files_are_read(colours, tmp_path):
     np.testing.assert_array_equal(pictures.to_array(io.BytesIO(encoded(colours)), "x"), colours)
     with pytest.raises(pictures.PictureError, match="StringIO: gives no bytes; open .* 'rb'"):
         pictures.read(io.StringIO("text"))
+    closed = io.BytesIO(b"picture")
+    closed.close()
+    with pytest.raises(pictures.PictureError, match="BytesIO: gives no bytes: .*closed file"):
+        pictures.read(closed)
 
 
 def test_the_url_of_a_file_is_its_path(colours, tmp_path):
