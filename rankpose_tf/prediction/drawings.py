@@ -123,7 +123,8 @@ class _Again(Exception):
 def beside_others(path):
     """As `files.replaced`, but no file is replaced: where `path` is taken it gets -2, -3, ...
 
-    A run that goes on makes its last drawing again: if it is the same, it is kept once.
+    A run that goes on makes its last drawing again: if it is the same, it is kept once. Of a video
+    the encoder now and then gives other bytes, and it is there twice.
     """
     free, others = pathlib.Path(path), []
     while os.path.lexists(free):

@@ -60,7 +60,9 @@ CONTENTS = {
     "evaluation.json": (json.dumps(EVALUATION).encode(), ablation_runs.read_evaluation),
     "00000.json": (
         json.dumps(STATISTICS).encode(),
-        lambda path: tasks.read_statistics(types.SimpleNamespace(statistics=path)),
+        lambda path: tasks.read_statistics(
+            types.SimpleNamespace(statistics=path, identities=[], views=2)
+        ),
     ),
 }
 

@@ -123,7 +123,9 @@ def _onnx(path):
 def _openvino(path):
     import openvino
 
-    request = openvino.Core().compile_model(str(path), "CPU").create_infer_request()
+    # A CPU with bfloat16 would use it unasked.
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
 
     def answer(images):
         outputs = request.infer({"image": images})
