@@ -47,11 +47,11 @@ def first_copies(listed, name_of):
     """
     first, skipped = {}, []
     for picture, label in listed:
-        if (
-            first.setdefault(name_of(pathlib.PurePosixPath(picture)), (picture, label))[0]
-            != picture
-        ):
+        name = name_of(pathlib.PurePosixPath(picture))
+        if name in first:
             skipped.append((picture, views.DUPLICATE_PICTURE))
+        else:
+            first[name] = (picture, label)
     return list(first.values()), skipped
 
 
